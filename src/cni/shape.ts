@@ -1,0 +1,95 @@
+// Reads configuration as Go's encoding/json does, which every CNI plugin so far has used and runtimes rely on: keys
+// match in any case, the last of several wins, null is the same as absent, types are strict. One row per key; the
+// type of what comes out is inferred from the rows. Unlike Go it collects what is wrong, each with its JSON path, so
+// that ADD can refuse and DEL can go on with the rest.
+
+/** One thing that is wrong: `ipam.ranges[1][0].subnet`, `must be a string, not 5`. */
+export interface Problem {
+  readonly path: string;
+  readonly message: string;
+}
+
+/** A key that no row describes, with the keys that exist beside it. */
+export interface UnknownKey {
+  readonly path: string;
+  readonly known: readonly string[];
+}
+
+/** What reading has found so far. */
+export interface Findings {
+  readonly problems: Problem[];
+  readonly unknownKeys: UnknownKey[];
+}
+
+/** Reads one value; `undefined` when it is absent, null or wrong (then a problem is noted). */
+export type Shape<T> = (value: unknown, path: string, findings: Findings) => T | undefined;
+export type Infer<S> = S extends Shape<infer T> ? T : never;
+
+function describe(value: unknown): string {
+  if (Array.isArray(value)) return "an array";
+  if (typeof value === "object") return "an object";
+  const text = JSON.stringify(value);
+  return text.length > 40 ? `${text.slice(0, 40)}…` : text;
+}
+
+function scalar<T>(wanted: string, fits: (value: unknown) => boolean): Shape<T> {
+  return (value, path, findings) => {
+    if (value === undefined || value === null) return undefined;
+    if (fits(value)) return value as T;
+    findings.problems.push({ path, message: `must be ${wanted}, not ${describe(value)}` });
+    return undefined;
+  };
+}
+
+export const string: Shape<string> = scalar("a string", (value) => typeof value === "string");
+export const boolean: Shape<boolean> = scalar("true or false", (value) => typeof value === "boolean");
+export const integer: Shape<number> = scalar("an integer", Number.isSafeInteger);
+/** Any JSON value, as it is. */
+export const json: Shape<unknown> = (value) => value;
+
+/** An array without null elements; the elements that are wrong are left out. */
+export function array<T>(item: Shape<T>): Shape<T[]> {
+  return (value, path, findings) => {
+    if (value === undefined || value === null) return undefined;
+    if (!Array.isArray(value)) {
+      findings.problems.push({ path, message: `must be an array, not ${describe(value)}` });
+      return undefined;
+    }
+    const items: T[] = [];
+    for (const [index, element] of value.entries()) {
+      if (element === null)
+        findings.problems.push({ path: `${path}[${index}]`, message: "must not be null" });
+      const read = item(element, `${path}[${index}]`, findings);
+      if (read !== undefined) items.push(read);
+    }
+    return items;
+  };
+}
+
+/** An object with these keys, each of them optional. `open` ones may hold other keys without a word. */
+export function object<Keys extends Record<string, Shape<unknown>>>(
+  keys: Keys,
+  { open = false } = {},
+): Shape<{ readonly [K in keyof Keys]?: Infer<Keys[K]> }> {
+  const known = Object.keys(keys);
+  const byFolded = new Map(known.map((key) => [key.toLowerCase(), key]));
+  return (value, path, findings) => {
+    if (value === undefined || value === null) return undefined;
+    if (typeof value !== "object" || Array.isArray(value)) {
+      findings.problems.push({ path, message: `must be an object, not ${describe(value)}` });
+      return undefined;
+    }
+    const result: Record<string, unknown> = {};
+    for (const [written, element] of Object.entries(value)) {
+      const at = path === "" ? written : `${path}.${written}`;
+      const key = byFolded.get(written.toLowerCase());
+      if (key === undefined) {
+        if (!open) findings.unknownKeys.push({ path: at, known });
+        continue;
+      }
+      const read = keys[key]!(element, at, findings);
+      if (read !== undefined) result[key] = read;
+    }
+    return result as { readonly [K in keyof Keys]?: Infer<Keys[K]> };
+  };
+}

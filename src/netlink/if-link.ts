@@ -1,0 +1,70 @@
+// Links: struct ifinfomsg and IFLA_* attributes, include/uapi/linux/if_link.h and rtnetlink.h.
+
+import { attrs, body, bytes, type Infer, i32, str, struct, tagged, u8, u16, u32 } from "./codec.ts";
+import { request } from "./message.ts";
+
+export const AF_UNSPEC = 0;
+export const AF_BRIDGE = 7;
+export const IFF_UP = 0x1;
+export const IFF_LOWER_UP = 0x10000;
+export const IFF_PROMISC = 0x100;
+/** IFLA_OPERSTATE, RFC 2863: packets pass. */
+export const IF_OPER_UP = 6;
+/** Words of RFC 2863 for IFLA_OPERSTATE, by number. */
+export const operstates = [
+  "unknown",
+  "not-present",
+  "down",
+  "lower-layer-down",
+  "testing",
+  "dormant",
+  "up",
+] as const;
+/** Multicast group of link announcements: RTNLGRP_LINK. */
+export const RTNLGRP_LINK = 1;
+
+const ifinfomsg = struct({ family: u8, pad: u8, type: u16, index: i32, flags: u32, change: u32 });
+
+/** What a pair's two ends are given at birth. */
+const common = {
+  address: [1, bytes], // IFLA_ADDRESS
+  ifname: [3, str], // IFLA_IFNAME
+  mtu: [4, u32], // IFLA_MTU
+  txqlen: [13, u32], // IFLA_TXQLEN
+  netNsFd: [28, u32], // IFLA_NET_NS_FD
+} as const;
+
+const brport = attrs({
+  mode: [4, u8], // IFLA_BRPORT_MODE: hairpin
+  isolated: [33, u8], // IFLA_BRPORT_ISOLATED
+});
+
+export const link = body(
+  ifinfomsg,
+  attrs({
+    ...common,
+    link: [5, u32], // IFLA_LINK: ifindex of the other end, in its own namespace
+    master: [10, u32], // IFLA_MASTER
+    protinfo: [12, brport], // IFLA_PROTINFO, with AF_BRIDGE
+    operstate: [16, u8], // IFLA_OPERSTATE
+    linkinfo: [
+      18, // IFLA_LINKINFO: IFLA_INFO_KIND, IFLA_INFO_DATA
+      tagged(1, 2, {
+        veth: attrs({ peer: [1, body(ifinfomsg, attrs(common))] }), // VETH_INFO_PEER
+        bridge: attrs({
+          vlanFiltering: [7, u8], // IFLA_BR_VLAN_FILTERING
+          groupFwdMask: [9, u16], // IFLA_BR_GROUP_FWD_MASK
+        }),
+      }),
+    ],
+    promiscuity: [30, u32], // IFLA_PROMISCUITY
+    linkNetnsid: [37, i32], // IFLA_LINK_NETNSID
+    extMask: [29, u32], // IFLA_EXT_MASK
+  }),
+);
+export type Link = Infer<typeof link>;
+
+export const newLink = request("RTM_NEWLINK", 16, link);
+export const delLink = request("RTM_DELLINK", 17, link);
+export const getLink = request("RTM_GETLINK", 18, link);
+export const setLink = request("RTM_SETLINK", 19, link);

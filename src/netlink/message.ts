@@ -1,0 +1,104 @@
+// nlmsghdr, acknowledgements with extended acks, and the pairing of a message type with its body.
+// Layout: include/uapi/linux/netlink.h.
+
+import { align, attrs, type Codec, reserve, str, u32, viewOf, type Writer } from "./codec.ts";
+
+export const NLM_F_REQUEST = 0x1;
+export const NLM_F_MULTI = 0x2;
+export const NLM_F_ACK = 0x4;
+export const NLM_F_DUMP_INTR = 0x10;
+const NLM_F_CAPPED = 0x100;
+const NLM_F_ACK_TLVS = 0x200;
+/** NLM_F_ROOT | NLM_F_MATCH: every object of the kind. */
+export const NLM_F_DUMP = 0x300;
+export const NLM_F_REPLACE = 0x100;
+export const NLM_F_EXCL = 0x200;
+export const NLM_F_CREATE = 0x400;
+export const NLM_F_APPEND = 0x800;
+
+export const NLMSG_ERROR = 2;
+export const NLMSG_DONE = 3;
+const NLMSG_HDRLEN = 16;
+
+/** A message type with the layout of its body; `name` is the kernel's, for errors and traces. */
+export interface Request<T> {
+  readonly name: string;
+  readonly type: number;
+  readonly codec: Codec<T>;
+}
+
+export function request<T>(name: string, type: number, codec: Codec<T>): Request<T> {
+  return { name, type, codec };
+}
+
+/** A received message, its body not yet decoded: [start, end) of `view`. */
+export interface Message {
+  readonly type: number;
+  readonly flags: number;
+  readonly seq: number;
+  readonly view: DataView;
+  readonly start: number;
+  readonly end: number;
+}
+
+/** Appends one message to `out`. */
+export function writeMessage<T>(out: Writer, what: Request<T>, flags: number, seq: number, value: T): void {
+  const start = reserve(out, NLMSG_HDRLEN);
+  what.codec.write(out, value);
+  const view = out.view;
+  view.setUint32(start, out.at - start, true);
+  view.setUint16(start + 4, what.type, true);
+  view.setUint16(start + 6, flags, true);
+  view.setUint32(start + 8, seq, true);
+  reserve(out, align(out.at - start) - (out.at - start));
+}
+
+/** The messages of one datagram. */
+export function readMessages(datagram: Uint8Array): Message[] {
+  const view = viewOf(datagram);
+  const messages: Message[] = [];
+  for (let at = 0; at < datagram.length; ) {
+    const left = datagram.length - at;
+    const length = left < NLMSG_HDRLEN ? 0 : view.getUint32(at, true);
+    if (length < NLMSG_HDRLEN || length > left) {
+      throw new RangeError(`nlmsg_len ${length} is out of range [${NLMSG_HDRLEN}, ${left}]`);
+    }
+    messages.push({
+      type: view.getUint16(at + 4, true),
+      flags: view.getUint16(at + 6, true),
+      seq: view.getUint32(at + 8, true),
+      view,
+      start: at + NLMSG_HDRLEN,
+      end: at + length,
+    });
+    at += align(length);
+  }
+  return messages;
+}
+
+/** What the kernel says of a request: `errno` 0 is success; `extack` is its own sentence. */
+export interface Answer {
+  readonly errno: number;
+  readonly extack?: string;
+}
+
+const extendedAck = attrs({
+  msg: [1, str], // NLMSGERR_ATTR_MSG
+  offs: [2, u32], // NLMSGERR_ATTR_OFFS
+});
+
+/** Reads NLMSG_ERROR and NLMSG_DONE: a negative errno, for an error the request's header, then attributes. */
+export function readAnswer(message: Message): Answer {
+  const { view, start, end } = message;
+  if (end - start < 4) return { errno: 0 };
+  const errno = -view.getInt32(start, true);
+  if ((message.flags & NLM_F_ACK_TLVS) === 0) return { errno };
+  let at = start + 4;
+  if (message.type === NLMSG_ERROR) {
+    if (end - at < NLMSG_HDRLEN) return { errno };
+    at += message.flags & NLM_F_CAPPED ? NLMSG_HDRLEN : align(view.getUint32(at, true));
+  }
+  if (at >= end) return { errno };
+  const { msg } = extendedAck.read(view, at, end);
+  return msg === undefined ? { errno } : { errno, extack: msg };
+}

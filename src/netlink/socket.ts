@@ -1,0 +1,189 @@
+// A netlink socket in one network namespace: request and acknowledgement, get, dump, notifications.
+// The only place that retries an interrupted dump and that matches sequence numbers.
+
+import { EBUSY, ENOBUFS, ETIMEDOUT } from "../errno.ts";
+import { NetlinkError } from "../errors.ts";
+import { type Host, ok } from "../host.ts";
+import { type Writer, writer } from "./codec.ts";
+import {
+  type Answer,
+  type Message,
+  NLM_F_ACK,
+  NLM_F_DUMP,
+  NLM_F_DUMP_INTR,
+  NLM_F_MULTI,
+  NLM_F_REQUEST,
+  NLMSG_DONE,
+  NLMSG_ERROR,
+  type Request,
+  readAnswer,
+  readMessages,
+  writeMessage,
+} from "./message.ts";
+
+export const NETLINK_ROUTE = 0;
+export const NETLINK_NETFILTER = 12;
+
+const AF_NETLINK = 16;
+const SOCK_RAW = 3;
+const SOL_NETLINK = 270;
+const NETLINK_ADD_MEMBERSHIP = 1;
+const NETLINK_CAP_ACK = 10;
+const NETLINK_EXT_ACK = 11;
+const NETLINK_GET_STRICT_CHK = 12;
+const SOL_SOCKET = 1;
+const SO_NETNS_COOKIE = 71;
+
+/** The kernel answers at once; only a stuck rtnl makes a request wait, and then not for ever. */
+const ANSWER_TIMEOUT_MS = 60_000;
+/** As many tries as the reference gives a dump that others keep changing. */
+const DUMP_TRIES = 5;
+
+export class Socket {
+  readonly fd: number;
+  readonly #host: Host;
+  #seq = 0;
+
+  private constructor(host: Host, fd: number) {
+    this.#host = host;
+    this.fd = fd;
+  }
+
+  /** Opens a socket of `protocol` inside `netns` (a descriptor or OWN_NETNS). */
+  static open(host: Host, netns: number, protocol: number): Socket {
+    const fd = ok(host.socket(netns, AF_NETLINK, SOCK_RAW, protocol), "socket", `netlink ${protocol}`);
+    const socket = new Socket(host, fd);
+    // Kernels before 4.12 and 4.20 lack these; nothing but the wording of errors and the speed of dumps depends on them.
+    host.setsockopt(fd, SOL_NETLINK, NETLINK_EXT_ACK, 1);
+    host.setsockopt(fd, SOL_NETLINK, NETLINK_CAP_ACK, 1);
+    host.setsockopt(fd, SOL_NETLINK, NETLINK_GET_STRICT_CHK, 1);
+    return socket;
+  }
+
+  /** Opens a socket that only receives what the kernel announces to multicast `group`. */
+  static listen(host: Host, netns: number, protocol: number, group: number): Socket {
+    const fd = ok(host.socket(netns, AF_NETLINK, SOCK_RAW, protocol), "socket", `netlink ${protocol}`);
+    ok(
+      host.setsockopt(fd, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, group),
+      "setsockopt",
+      `netlink group ${group}`,
+    );
+    return new Socket(host, fd);
+  }
+
+  close(): void {
+    this.#host.close(this.fd);
+  }
+
+  /** The namespace's cookie, unique while the machine is up (Linux 5.14), as decimal text; undefined before that. */
+  netnsCookie(): string | undefined {
+    const cookie = this.#host.getsockopt(this.fd, SOL_SOCKET, SO_NETNS_COOKIE, 8);
+    if (typeof cookie === "number") return undefined;
+    return new DataView(cookie.buffer, cookie.byteOffset).getBigUint64(0, true).toString();
+  }
+
+  /** Sends and returns what the kernel says, success or not. For requests whose refusal is expected. */
+  try<T>(what: Request<T>, value: T, flags = 0): Answer {
+    let answer: Answer = { errno: 0 };
+    this.#exchange(what, value, NLM_F_REQUEST | NLM_F_ACK | flags, (message) => {
+      answer = readAnswer(message);
+      return message.type === NLMSG_ERROR;
+    });
+    return answer;
+  }
+
+  /** Sends and throws NetlinkError unless the kernel agrees. `purpose` completes "cannot …" for the error's text. */
+  ack<T>(purpose: string, what: Request<T>, value: T, flags = 0): void {
+    const answer = this.try(what, value, flags);
+    if (answer.errno !== 0) throw new NetlinkError(answer.errno, `cannot ${purpose}`, answer.extack);
+  }
+
+  /** The object asked for, or undefined where the kernel answers with one of `absent` (ENODEV, ENOENT, …). */
+  get<T>(
+    purpose: string,
+    what: Request<T>,
+    value: T,
+    absent: readonly number[],
+    reply = what,
+  ): T | undefined {
+    let found: T | undefined;
+    let answer: Answer = { errno: 0 };
+    // Without NLM_F_ACK the reply, or the error in its place, is all that comes.
+    this.#exchange(what, value, NLM_F_REQUEST, (message) => {
+      if (message.type === NLMSG_ERROR) answer = readAnswer(message);
+      else found = reply.codec.read(message.view, message.start, message.end);
+      return true;
+    });
+    if (answer.errno !== 0 && !absent.includes(answer.errno)) {
+      throw new NetlinkError(answer.errno, `cannot ${purpose}`, answer.extack);
+    }
+    return found;
+  }
+
+  /** Every object that matches. One that changes while it is read is read again. */
+  dump<T>(purpose: string, what: Request<T>, value: T, reply = what): T[] {
+    for (let tries = 1; ; tries++) {
+      const found: T[] = [];
+      let interrupted = false;
+      let answer: Answer = { errno: 0 };
+      this.#exchange(what, value, NLM_F_REQUEST | NLM_F_DUMP, (message) => {
+        if (message.flags & NLM_F_DUMP_INTR) interrupted = true;
+        if (message.type === NLMSG_ERROR || message.type === NLMSG_DONE) {
+          answer = readAnswer(message);
+          return true;
+        }
+        found.push(reply.codec.read(message.view, message.start, message.end));
+        return (message.flags & NLM_F_MULTI) === 0;
+      });
+      if (answer.errno !== 0) throw new NetlinkError(answer.errno, `cannot ${purpose}`, answer.extack);
+      if (!interrupted) return found;
+      if (tries === DUMP_TRIES)
+        throw new NetlinkError(EBUSY, `cannot ${purpose}`, "it keeps changing while it is read");
+    }
+  }
+
+  /**
+   * Sends ready-made bytes that hold messages `first` to `last`, of which only `last` asks for an acknowledgement.
+   * Returns the first refusal with its sequence number, or errno 0. A refusal of `first` speaks for the whole.
+   */
+  batch(bytes: Uint8Array, first: number, last: number): Answer & { readonly seq: number } {
+    this.#seq = last;
+    ok(this.#host.send(this.fd, bytes), "send", "netlink");
+    let refused: (Answer & { readonly seq: number }) | undefined;
+    this.#receive((message) => {
+      if (message.type !== NLMSG_ERROR || message.seq < first) return false;
+      const answer = readAnswer(message);
+      if (answer.errno !== 0) refused ??= { ...answer, seq: message.seq };
+      return message.seq === last || (message.seq === first && answer.errno !== 0);
+    });
+    return refused ?? { errno: 0, seq: last };
+  }
+
+  /** The sequence number that the next message may carry. */
+  get nextSeq(): number {
+    return this.#seq + 1;
+  }
+
+  /** One announcement's messages; `lost` when the kernel dropped some (ENOBUFS), `undefined` at the deadline. */
+  announced(timeoutMs: number): Message[] | "lost" | undefined {
+    const datagram = this.#host.recv(this.fd, Math.max(0, timeoutMs));
+    if (datagram === -ETIMEDOUT) return undefined;
+    if (datagram === -ENOBUFS) return "lost";
+    return readMessages(ok(datagram, "recv", "netlink"));
+  }
+
+  #exchange<T>(what: Request<T>, value: T, flags: number, each: (message: Message) => boolean): void {
+    const seq = ++this.#seq;
+    const out: Writer = writer();
+    writeMessage(out, what, flags, seq, value);
+    ok(this.#host.send(this.fd, out.bytes.subarray(0, out.at)), "send", what.name);
+    this.#receive((message) => message.seq === seq && each(message));
+  }
+
+  #receive(last: (message: Message) => boolean): void {
+    for (;;) {
+      const datagram = ok(this.#host.recv(this.fd, ANSWER_TIMEOUT_MS), "recv", "netlink");
+      for (const message of readMessages(datagram as Uint8Array)) if (last(message)) return;
+    }
+  }
+}
