@@ -1,0 +1,72 @@
+// Where the executables under test are: ours in dist/, and the reference plugins of containernetworking, which serve
+// as oracle and as the plugins of a chain. The reference is installed with Go into a cache once; REF_BIN points to
+// a directory that has it already. Also the global set-up of the tiers that run executables.
+
+import { spawnSync } from "node:child_process";
+import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync } from "node:fs";
+import { homedir } from "node:os";
+import { join } from "node:path";
+
+const PLUGINS_VERSION = "v1.9.1";
+const CNITOOL_VERSION = "v1.3.0";
+const PLUGINS = "github.com/containernetworking/plugins/plugins";
+const PACKAGES = [
+  `${PLUGINS}/main/bridge@${PLUGINS_VERSION}`,
+  `${PLUGINS}/main/loopback@${PLUGINS_VERSION}`,
+  `${PLUGINS}/ipam/host-local@${PLUGINS_VERSION}`,
+  `${PLUGINS}/ipam/static@${PLUGINS_VERSION}`,
+  `${PLUGINS}/meta/portmap@${PLUGINS_VERSION}`,
+  `${PLUGINS}/meta/firewall@${PLUGINS_VERSION}`,
+  `${PLUGINS}/meta/bandwidth@${PLUGINS_VERSION}`,
+  `${PLUGINS}/meta/tuning@${PLUGINS_VERSION}`,
+  `github.com/containernetworking/cni/cnitool@${CNITOOL_VERSION}`,
+];
+const NAMES = PACKAGES.map((path) => path.replace(/@.*/, "").replace(/.*\//, ""));
+
+/** Our executables: `make build` puts them here. */
+export const DIST = process.env.DIST ?? new URL("../../dist", import.meta.url).pathname;
+
+const CACHE = process.env.XDG_CACHE_HOME ?? join(homedir(), ".cache");
+const CACHED = join(CACHE, "cni-bridge", `plugins-${PLUGINS_VERSION}-cnitool-${CNITOOL_VERSION}`);
+
+/** The reference plugins, and cnitool beside them. */
+export const REFERENCE = process.env.REF_BIN ?? CACHED;
+
+function missing(directory: string, names: readonly string[]): string[] {
+  return names.filter((name) => !existsSync(join(directory, name)));
+}
+
+/** Installs into a directory of its own and renames, so that two runs at once cannot meet a half-done one. */
+function installReference(): void {
+  mkdirSync(CACHE, { recursive: true });
+  mkdirSync(join(CACHED, ".."), { recursive: true });
+  const staging = mkdtempSync(`${CACHED}.`);
+  try {
+    for (const path of PACKAGES) {
+      const ended = spawnSync("go", ["install", path], {
+        env: { ...process.env, GOBIN: staging, CGO_ENABLED: "0", GOFLAGS: "-mod=mod" },
+        encoding: "utf8",
+      });
+      if (ended.error !== undefined) throw new Error(`go: ${ended.error.message}; install Go 1.24 or newer`);
+      if (ended.status !== 0) throw new Error(`go install ${path}: ${ended.stderr}`);
+    }
+    rmSync(CACHED, { recursive: true, force: true });
+    renameSync(staging, CACHED);
+  } finally {
+    rmSync(staging, { recursive: true, force: true });
+  }
+}
+
+/** Vitest's global set-up: all executables are there, or the run ends with a sentence that says what to do. */
+export default function setup(): void {
+  const unbuilt = missing(DIST, ["bridge", "host-local"]);
+  if (unbuilt.length > 0) throw new Error(`${DIST} has no ${unbuilt.join(", ")}: run \`make build\` first`);
+  const absent = missing(REFERENCE, NAMES);
+  if (absent.length === 0) return;
+  if (process.env.REF_BIN !== undefined) {
+    throw new Error(
+      `REF_BIN=${REFERENCE} has no ${absent.join(", ")}; unset it to have them installed with Go`,
+    );
+  }
+  installReference();
+}

@@ -1,0 +1,38 @@
+// The four tiers, by what they need: docs/testing.md. With TEST_REPORT_DIR set, each run also leaves its figures there.
+
+import { defineConfig } from "vitest/config";
+
+const reportDir = process.env.TEST_REPORT_DIR;
+
+/** A tier under `test/<folder>/`, run against the built executable. */
+function tier(folder: string, testTimeout: number) {
+  return {
+    test: {
+      name: folder,
+      include: [`test/${folder}/**/*.test.ts`],
+      globalSetup: ["test/support/executables.ts"],
+      testTimeout,
+      hookTimeout: testTimeout,
+    },
+  };
+}
+
+export default defineConfig({
+  test: {
+    projects: [
+      {
+        test: {
+          name: "unit",
+          include: ["test/**/*.test.ts"],
+          exclude: ["test/kernel/**", "test/runtimes/**", "test/vm/**"],
+          testTimeout: 20_000,
+        },
+      },
+      tier("kernel", 60_000),
+      tier("runtimes", 300_000),
+      tier("vm", 600_000),
+    ],
+    reporters: reportDir === undefined ? ["default"] : ["default", "json"],
+    ...(reportDir !== undefined && { outputFile: { json: `${reportDir}/vitest-${process.pid}.json` } }),
+  },
+});
