@@ -12,6 +12,8 @@ export interface Problem {
 /** A key that no row describes, with the keys that exist beside it. */
 export interface UnknownKey {
   readonly path: string;
+  /** The last part of the path, which may itself hold dots. */
+  readonly key: string;
   readonly known: readonly string[];
 }
 
@@ -84,7 +86,7 @@ export function object<Keys extends Record<string, Shape<unknown>>>(
       const at = path === "" ? written : `${path}.${written}`;
       const key = byFolded.get(written.toLowerCase());
       if (key === undefined) {
-        if (!open) findings.unknownKeys.push({ path: at, known });
+        if (!open) findings.unknownKeys.push({ path: at, key: written, known });
         continue;
       }
       const read = keys[key]!(element, at, findings);

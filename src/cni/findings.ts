@@ -1,0 +1,48 @@
+// What a verb does with the findings of shape.ts: refuse a configuration that is wrong, or go on and tell of keys that
+// nobody knows.
+
+import { CniError, Code } from "../errors.ts";
+import type { Host } from "../host.ts";
+import { nearestKey } from "./nearest-key.ts";
+import type { Findings } from "./shape.ts";
+import { warn } from "./warn.ts";
+
+/**
+ * Keys that belong to the protocol or to the list around the plugin. Runtimes pass them through (libcni strips
+ * nothing), so that a plugin which does not read them has no reason to wonder.
+ */
+const protocolKeys: readonly string[] = [
+  "cniVersion",
+  "cniVersions",
+  "name",
+  "type",
+  "ipam",
+  "dns",
+  "args",
+  "capabilities",
+  "runtimeConfig",
+  "prevResult",
+  "disableCheck",
+  "disableGC",
+  "loadOnlyInlinedPlugins",
+  "plugins",
+];
+
+/** Throws code 7 when a problem was found: the first is the message, all of them the details, one per line. */
+export function refuseProblems({ problems }: Findings): void {
+  const [first] = problems;
+  if (first === undefined) return;
+  const lines = problems.map(({ path, message }) => `${path}: ${message}`);
+  throw new CniError(Code.invalidNetworkConfig, `invalid configuration: ${lines[0]}`, lines.join("\n"));
+}
+
+/** Tells on stderr of every key that has no effect, with the known key it may be a misspelling of. */
+export function warnUnknownKeys(host: Host, { unknownKeys }: Findings): void {
+  const reserved = new Set(protocolKeys.map((key) => key.toLowerCase()));
+  for (const { path, key, known } of unknownKeys) {
+    if (path === key && (reserved.has(key.toLowerCase()) || key.startsWith("cni.dev/"))) continue;
+    const nearest = nearestKey(key, known);
+    const hint = nearest === undefined ? "" : `; did you mean ${nearest}?`;
+    warn(host, `unknown configuration key ${path} has no effect${hint}`);
+  }
+}

@@ -1,0 +1,36 @@
+// Text to JSON value, with the error every caller owes its own caller: code 6 and what was being read.
+
+import { CniError, Code } from "../errors.ts";
+
+/** The value of a JSON text; code 6, naming `what`, for anything else, nesting beyond the engine's stack included. */
+export function parseJson(text: string, what: string): unknown {
+  if (text.trim() === "") throw new CniError(Code.decodingFailure, `cannot decode ${what}: it is empty`);
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    const start = text.startsWith("\uFEFF") ? "it starts with a byte order mark" : "it is not one JSON value";
+    throw new CniError(
+      Code.decodingFailure,
+      `cannot decode ${what}: ${start}`,
+      error instanceof Error ? error.message : String(error),
+    );
+  }
+}
+
+/** Whether a value is a JSON object: neither null nor an array. */
+export function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+/**
+ * The value of a key as Go's encoding/json finds it: keys match in any case, the last that is not null wins.
+ * `undefined` when there is none.
+ */
+export function findKey(object: Readonly<Record<string, unknown>>, key: string): unknown {
+  const folded = key.toLowerCase();
+  let found: unknown;
+  for (const [written, value] of Object.entries(object)) {
+    if (value !== null && written.toLowerCase() === folded) found = value;
+  }
+  return found;
+}
