@@ -1,25 +1,44 @@
 #!/bin/sh
 # Makes an empty node of the namespaces it is started in, and runs a command there:
-#   unshare -mn --propagation private scripts/throwaway-node.sh COMMAND...     (-rmn where not root)
-# The loopback is up; /run and /var/lib/cni are empty and private. Everything vanishes with the last process.
+#   unshare -mn --propagation private scripts/throwaway-node.sh [--empty DIR]... COMMAND...   (-rmn where not root)
+# The loopback is up; /run, /var/lib/cni and each DIR are empty and private. Everything vanishes with the last process.
 set -eu
 
-ip link set lo up
-mount -t tmpfs -o mode=755 tmpfs /run
-
-# A directory that is not there must not be created on the machine itself, so /var/lib becomes a private copy of
-# its own listing. The binds start from the working directory, which still is the covered /var/lib.
-if [ ! -d /var/lib/cni ]; then
-    cd /var/lib
-    mount -t tmpfs -o mode=755 tmpfs /var/lib
-    for entry in *; do
-        [ -d "$entry" ] && [ ! -L "$entry" ] || continue
-        mkdir "/var/lib/$entry"
-        mount --no-canonicalize --rbind "./$entry" "/var/lib/$entry"
+# A directory that is not there must not be created on the machine itself, so its parent becomes a private copy of its
+# own listing. The binds start from the working directory, which still is the covered parent.
+copy_listing() {
+    cd "$1"
+    mount -t tmpfs -o mode=755 tmpfs "$1"
+    for entry in * .[!.]*; do
+        if [ -L "$entry" ]; then
+            cp -P "$entry" "$1/$entry"
+            continue
+        elif [ -d "$entry" ]; then
+            mkdir "$1/$entry"
+        elif [ -f "$entry" ]; then
+            : >"$1/$entry"
+        else
+            continue
+        fi
+        mount --no-canonicalize --rbind "./$entry" "$1/$entry"
     done
-    mkdir /var/lib/cni
-fi
-mount -t tmpfs -o mode=755 tmpfs /var/lib/cni
-cd /
+    cd /
+}
 
+empty() {
+    if [ ! -d "$1" ]; then
+        parent=$(dirname "$1")
+        if [ -d "$parent" ]; then copy_listing "$parent"; else empty "$parent"; fi
+        mkdir "$1"
+    fi
+    mount -t tmpfs -o mode=755 tmpfs "$1"
+}
+
+ip link set lo up
+empty /run
+empty /var/lib/cni
+while [ "${1-}" = --empty ]; do
+    empty "$2"
+    shift 2
+done
 exec "$@"

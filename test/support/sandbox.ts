@@ -4,6 +4,7 @@
 
 import { type ChildProcess, type SpawnOptions, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
+import { readdirSync, readlinkSync } from "node:fs";
 import { DIST } from "./executables.ts";
 import { type Snapshot, type SnapshotOptions, snapshotOf } from "./snapshot.ts";
 
@@ -62,9 +63,13 @@ export class Sandbox {
     this.bin = bin;
   }
 
-  /** Starts a node. `bin` is the directory of the plugins under test, ours by default. */
-  static async create({ bin = DIST }: { readonly bin?: string } = {}): Promise<Sandbox> {
+  /**
+   * Starts a node. `bin` is the directory of the plugins under test, ours by default; each directory in `empty` is
+   * empty and private on the node, as /run and /var/lib/cni are.
+   */
+  static async create({ bin = DIST, empty = [] as readonly string[] } = {}): Promise<Sandbox> {
     const flags = ROOT ? ["-mn"] : ["-rmn"];
+    const script = [NODE_SCRIPT, ...empty.flatMap((directory) => ["--empty", directory])];
     // The shell reads its stdin until we close it or die, so no namespace outlives the test.
     const holder = spawn(
       "unshare",
@@ -72,7 +77,7 @@ export class Sandbox {
         ...flags,
         "--propagation",
         "private",
-        NODE_SCRIPT,
+        ...script,
         "sh",
         "-c",
         "echo ready; while read -r _; do :; done",
@@ -229,12 +234,25 @@ export class Sandbox {
     return snapshotOf(this, options);
   }
 
-  /** Ends the node and everything in its namespaces. */
+  /** Ends the node and every process that still runs in its mount namespace. */
   async dispose(): Promise<void> {
     if (this.#holder.exitCode !== null || this.#holder.signalCode !== null) return;
     const closed = once(this.#holder, "close");
+    const node = mountNamespace(`${this.pid}`);
+    for (const pid of readdirSync("/proc").filter((name) => /^\d+$/.test(name))) {
+      if (pid !== `${this.pid}` && mountNamespace(pid) === node) process.kill(Number(pid), "SIGKILL");
+    }
     this.#holder.kill("SIGKILL");
     await closed;
+  }
+}
+
+/** `undefined` for a process that has ended, or that we may not look at. */
+function mountNamespace(pid: string): string | undefined {
+  try {
+    return readlinkSync(`/proc/${pid}/ns/mnt`);
+  } catch {
+    return undefined;
   }
 }
 
