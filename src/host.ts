@@ -88,6 +88,8 @@ export interface Host {
   /** `flags`: 0 or AT_REMOVEDIR. */
   unlinkat(dirfd: number, path: string, flags: number): number | Errno;
   fsync(fd: number): number | Errno;
+  /** Sets the modification time, in milliseconds since the epoch; the access time stays. futimens(3). */
+  futimens(fd: number, mtimeMs: number): number | Errno;
   /** Takes the exclusive lock of flock(2), waiting in the kernel's queue; −ETIMEDOUT after `timeoutMs`. */
   flock(fd: number, timeoutMs: number): number | Errno;
 
