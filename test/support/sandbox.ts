@@ -188,6 +188,13 @@ export class Sandbox {
     this.must("ip", ["netns", "del", name]);
   }
 
+  /** Whether one echo request from a namespace is answered within `timeoutMs`, full seconds. Needs busybox-static. */
+  pings(netns: string, address: string, timeoutMs = 1000): boolean {
+    const ended = this.run("busybox", ["ping", "-c1", `-W${timeoutMs / 1000}`, address], { netns });
+    if (ended.status > 1) throw new Error(`busybox ping ${address}: ${ended.stderr}`);
+    return ended.status === 0;
+  }
+
   #pluginEnvironment(verb: string, call: PluginCall): Readonly<Record<string, string | undefined>> {
     return {
       CNI_COMMAND: verb,
