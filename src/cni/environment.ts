@@ -20,12 +20,12 @@ const attachment = ["CNI_CONTAINERID", "CNI_NETNS", "CNI_IFNAME"];
  * CNI_PATH is required by the specification for GC alone. ADD, DEL, CHECK and STATUS need it only when a delegate
  * must be found, and src/cni/delegate.ts says so then.
  */
-const required: Partial<Record<string, readonly string[]>> = {
-  ADD: attachment,
-  CHECK: attachment,
-  DEL: ["CNI_CONTAINERID", "CNI_IFNAME"],
-  GC: ["CNI_PATH"],
-};
+const required = new Map([
+  ["ADD", attachment],
+  ["CHECK", attachment],
+  ["DEL", ["CNI_CONTAINERID", "CNI_IFNAME"]],
+  ["GC", ["CNI_PATH"]],
+]);
 
 /** A container ID and a network name: both become parts of file names. */
 export const identifier = /^[A-Za-z0-9][A-Za-z0-9_.-]*$/;
@@ -34,7 +34,7 @@ export const identifier = /^[A-Za-z0-9][A-Za-z0-9_.-]*$/;
 export function readEnvironment(host: Host): Environment {
   const get = (name: string) => host.getenv(name) ?? "";
   const command = get("CNI_COMMAND");
-  const names = required[command] ?? [];
+  const names = required.get(command) ?? [];
   const faults: string[] = [];
   const details: string[] = [];
   const missing = names.filter((name) => get(name) === "");

@@ -2,7 +2,6 @@
 // must equal one of them as text: "0.4", "1.0" and "v1.0.0" are unknown, as they are to the reference plugins.
 
 import { CniError, Code } from "../errors.ts";
-import type { Verb } from "./request.ts";
 
 export const supportedVersions: readonly string[] = [
   "0.1.0",
@@ -19,7 +18,11 @@ export const newestVersion = "1.1.0";
 export const undeclaredVersion = "0.1.0";
 
 /** CHECK came with 0.4.0, GC and STATUS with 1.1.0; other verbs are as old as the specification. */
-const since: Partial<Record<string, string>> = { CHECK: "0.4.0", GC: "1.1.0", STATUS: "1.1.0" };
+const since = new Map([
+  ["CHECK", "0.4.0"],
+  ["GC", "1.1.0"],
+  ["STATUS", "1.1.0"],
+]);
 
 export function isSupported(cniVersion: string): boolean {
   return supportedVersions.includes(cniVersion);
@@ -42,9 +45,9 @@ export function requiresAddress(cniVersion: string): boolean {
  * Throws code 1 unless `cniVersion` is supported and allows `command`. For a verb that has a first version, a version
  * that is not made of numbers is code 6, because the two cannot be compared (as in the Go plugin skeleton).
  */
-export function checkVersion(command: Verb | string, cniVersion: string): void {
+export function checkVersion(command: string, cniVersion: string): void {
   const spoken = `config is "${cniVersion}", plugin supports [${supportedVersions.map((v) => `"${v}"`).join(" ")}]`;
-  const first = since[command];
+  const first = since.get(command);
   if (first !== undefined) {
     if (compareVersions(cniVersion, first) < 0) {
       throw new CniError(
