@@ -1,0 +1,99 @@
+# Bare `make` prints the targets. CI calls these and nothing else.
+
+BINDIR ?= /opt/cni/bin
+DESTDIR ?=
+TARGET ?= $(shell rustc -vV | sed -n 's/^host: //p')
+
+NODE_MODULES := node_modules/.package-lock.json
+TS_SOURCES := $(shell find src -name '*.ts')
+RUST_SOURCES := $(shell find native/src -name '*.rs') native/Cargo.toml native/Cargo.lock native/build.rs
+EXECUTABLE = native/target/$(TARGET)/release/cni-bridge
+
+# A static executable, and no path of the machine that built it inside. --target keeps these flags off build.rs.
+CARGO_HOME ?= $(HOME)/.cargo
+export RUSTFLAGS = -C target-feature=+crt-static -C relocation-model=static \
+	--remap-path-prefix=$(CARGO_HOME)=cargo --remap-path-prefix=$(CURDIR)=.
+export CFLAGS = -ffile-prefix-map=$(CURDIR)=.
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help preflight build bundle check test test-unit test-kernel test-runtimes test-native demo install clean size
+
+help:
+	@sed -n 's/^## //p' $(firstword $(MAKEFILE_LIST))
+
+preflight:
+	@scripts/preflight.sh
+
+## build          the executable, dist/bridge, and its other names host-local and cni-bridge
+build: dist/bridge
+
+## bundle         src/ as one ES module, build/plugin.js
+bundle: build/plugin.js
+
+## check          types, format and lint of TypeScript, Rust and shell
+check: build/plugin.js
+	npx tsc -p .
+	npx tsc -p test
+	npx biome ci .
+	cargo fmt --manifest-path native/Cargo.toml --check
+	cd native && cargo clippy --locked --target $(TARGET) --all-targets -- -D warnings
+	@if command -v shellcheck >/dev/null; then shellcheck scripts/*.sh; else echo "shellcheck is not installed: skipped"; fi
+
+## test           unit, native and kernel tests
+test: test-unit test-native test-kernel
+
+## test-unit      TypeScript without privilege, in Node
+test-unit: $(NODE_MODULES)
+	npx vitest run --project unit
+
+## test-native    the Rust host
+test-native: build/plugin.js
+	cd native && cargo test --locked --target $(TARGET)
+
+## test-kernel    the executable against this kernel, in namespaces of its own (root)
+test-kernel: build
+	npx vitest run --project kernel
+
+## test-runtimes  the executable under cnitool, containerd and podman (root)
+test-runtimes: build
+	npx vitest run --project runtimes
+
+## demo           what it does, step by step (root)
+demo: build
+	scripts/demo.sh
+
+## install        into $(DESTDIR)$(BINDIR), /opt/cni/bin unless told
+install: build
+	scripts/install.sh "$(DESTDIR)$(BINDIR)"
+
+## size           bytes of the executable and the bytecode; instructions of VERSION where valgrind is installed
+size: build
+	@stat -c '%s bytes executable' dist/bridge
+	@stat -c '%s bytes bytecode' "$$(ls -t native/target/$(TARGET)/release/build/cni-bridge-*/out/plugin.bytecode | head -n 1)"
+	@if command -v valgrind >/dev/null; then \
+		CNI_COMMAND=VERSION valgrind --tool=callgrind --callgrind-out-file=/dev/null dist/bridge 2>&1 >/dev/null </dev/null | \
+			sed -n 's/.*Collected : \([0-9]*\)$$/\1 instructions for VERSION/p'; \
+	fi
+
+## clean          everything made here, node_modules excepted
+clean:
+	rm -rf build dist native/target
+
+$(NODE_MODULES): package.json package-lock.json
+	npm ci --no-audit --no-fund
+	@touch $@
+
+# bundle.mjs leaves an unchanged bundle alone, so that an edit of types or comments costs no native build.
+build/plugin.js: build/.bundled ;
+build/.bundled: $(TS_SOURCES) scripts/bundle.mjs $(NODE_MODULES) | preflight
+	node scripts/bundle.mjs
+	@touch $@
+
+dist/bridge: build/plugin.js $(RUST_SOURCES) Makefile
+	cd native && cargo build --locked --release --target $(TARGET)
+	@mkdir -p dist
+	cp $(EXECUTABLE) dist/bridge.new
+	mv -f dist/bridge.new dist/bridge
+	ln -f dist/bridge dist/host-local
+	ln -f dist/bridge dist/cni-bridge

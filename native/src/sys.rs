@@ -1,0 +1,46 @@
+//! System calls as functions that give a value or an errno. Nothing here knows of the engine or of CNI.
+//! A call interrupted by a signal is made again, with what is left of its deadline.
+
+use libc::{c_int, ssize_t};
+
+pub mod alarm;
+pub mod deadline;
+pub mod file;
+pub mod netns;
+pub mod process;
+pub mod socket;
+pub mod spawn;
+
+/// Why a system call failed; positive.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Errno(pub c_int);
+
+pub type Result<T> = std::result::Result<T, Errno>;
+
+impl Errno {
+    /// What the last failed call of this thread left.
+    pub fn last() -> Self {
+        // SAFETY: the pointer is to this thread's own errno.
+        Self(unsafe { *libc::__errno_location() })
+    }
+}
+
+/// The value of a call that says −1 when it fails.
+pub fn check(returned: c_int) -> Result<c_int> {
+    if returned == -1 { Err(Errno::last()) } else { Ok(returned) }
+}
+
+/// The byte count of a call that says −1 when it fails.
+pub fn count(returned: ssize_t) -> Result<usize> {
+    usize::try_from(returned).map_err(|_| Errno::last())
+}
+
+/// Makes a call until no signal interrupts it.
+pub fn retry<T>(mut call: impl FnMut() -> Result<T>) -> Result<T> {
+    loop {
+        match call() {
+            Err(Errno(libc::EINTR)) => {}
+            other => return other,
+        }
+    }
+}

@@ -1,0 +1,44 @@
+//! Doing one thing inside another network namespace. The only file that switches namespaces, and it always comes back.
+
+use super::{Result, check, file};
+use crate::failure;
+use libc::c_int;
+use std::sync::OnceLock;
+
+/// In place of a descriptor: the namespace the process runs in.
+pub const OWN: c_int = -1;
+
+/// Makes `call` inside the namespace `netns`. The process has one thread, so it is in that namespace meanwhile as a
+/// whole; should the way back be barred, it ends at once, since whatever it did next would hit the wrong namespace.
+pub fn within<T>(netns: c_int, call: impl FnOnce() -> Result<T>) -> Result<T> {
+    if netns == OWN {
+        return call();
+    }
+    let own = own()?;
+    enter(netns)?;
+    let result = call();
+    if let Err(errno) = enter(own) {
+        failure::stop("cannot return to the network namespace of the plugin", &format!("setns: errno {}", errno.0));
+    }
+    result
+}
+
+/// openat as seen from inside `netns`: what lies under /proc/sys/net depends on who opens it.
+pub fn open_in_netns(netns: c_int, path: &std::ffi::CStr, flags: c_int) -> Result<c_int> {
+    within(netns, || file::openat(libc::AT_FDCWD, path, flags, 0))
+}
+
+fn enter(netns: c_int) -> Result<c_int> {
+    // SAFETY: touches no memory.
+    check(unsafe { libc::setns(netns, libc::CLONE_NEWNET) })
+}
+
+/// A descriptor of the namespace we run in, opened the first time it is needed.
+fn own() -> Result<c_int> {
+    static OWN: OnceLock<c_int> = OnceLock::new();
+    if let Some(&own) = OWN.get() {
+        return Ok(own);
+    }
+    let own = file::openat(libc::AT_FDCWD, c"/proc/thread-self/ns/net", libc::O_RDONLY, 0)?;
+    Ok(*OWN.get_or_init(|| own))
+}

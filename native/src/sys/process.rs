@@ -1,0 +1,106 @@
+//! The process itself: its environment, random bytes, and the child that outlives it.
+
+use super::{Result, check, count, file, retry, socket};
+use libc::{c_int, c_uint};
+use std::ffi::CStr;
+use std::os::fd::{FromRawFd, IntoRawFd, OwnedFd};
+
+/// How long the child of `send_from_child` waits for its answer.
+const ANSWER_MS: f64 = 60_000.0;
+
+pub fn getenv(name: &CStr) -> Option<Vec<u8>> {
+    // SAFETY: the process has one thread and never changes its environment.
+    unsafe {
+        let value = libc::getenv(name.as_ptr());
+        if value.is_null() { None } else { Some(CStr::from_ptr(value).to_bytes().to_vec()) }
+    }
+}
+
+pub fn getpid() -> c_int {
+    // SAFETY: cannot fail.
+    unsafe { libc::getpid() }
+}
+
+pub fn getppid() -> c_int {
+    // SAFETY: cannot fail.
+    unsafe { libc::getppid() }
+}
+
+pub fn random(length: usize) -> Result<Vec<u8>> {
+    let mut bytes = vec![0; length];
+    let mut filled = 0;
+    while filled < length {
+        let rest = &mut bytes[filled..];
+        // SAFETY: the kernel writes at most the rest.
+        filled += retry(|| count(unsafe { libc::getrandom(rest.as_mut_ptr().cast(), rest.len(), 0) }))?;
+    }
+    Ok(bytes)
+}
+
+/// Forks a child that sends `message` on `fd` and writes the answer to the pipe whose reading end is returned. If it
+/// could not send or got no answer, the pipe ends empty.
+///
+/// The child keeps `fd` and `keep` and nothing else, since whoever started us waits for both standard outputs to be
+/// closed, and an open namespace would stay alive. Nobody here reaps it: when we are gone it belongs to init or a
+/// subreaper. Where our parent is PID 1 of its PID namespace and does not reap, a zombie stays; the caller must not
+/// call this there.
+pub fn send_from_child(fd: c_int, message: &[u8], keep: Vec<c_int>) -> Result<c_int> {
+    let [reading, writing] = pipe()?.map(IntoRawFd::into_raw_fd);
+    // SAFETY: the process has one thread, so the child may go on with everything it has; it leaves by _exit alone.
+    match check(unsafe { libc::fork() }) {
+        Ok(0) => {
+            let mut kept = keep;
+            kept.extend([fd, writing]);
+            close_all_but(kept);
+            let sent = socket::send(fd, message).and_then(|_| socket::recv(fd, ANSWER_MS));
+            if let Ok(answer) = sent {
+                // The parent may be gone, and then nobody cares.
+                let _ = file::write(writing, &answer);
+            }
+            // SAFETY: ends the process and runs nothing.
+            unsafe { libc::_exit(0) }
+        }
+        forked => {
+            let _ = file::close(writing);
+            if let Err(errno) = forked {
+                let _ = file::close(reading);
+                return Err(errno);
+            }
+            Ok(reading)
+        }
+    }
+}
+
+/// A pipe that no program we start inherits: reading end, writing end.
+pub fn pipe() -> Result<[OwnedFd; 2]> {
+    let mut ends = [0; 2];
+    // SAFETY: the kernel fills both, and nobody else knows of them.
+    unsafe {
+        check(libc::pipe2(ends.as_mut_ptr(), libc::O_CLOEXEC))?;
+        Ok(ends.map(|fd| OwnedFd::from_raw_fd(fd)))
+    }
+}
+
+fn close_all_but(mut kept: Vec<c_int>) {
+    kept.sort_unstable();
+    let mut from = 0;
+    for fd in kept {
+        if fd > from {
+            close_range(from as c_uint, fd as c_uint - 1);
+        }
+        from = from.max(fd + 1);
+    }
+    close_range(from as c_uint, c_uint::MAX);
+}
+
+/// close_range(2) is of Linux 5.9; before it, we close what a process of ours can have open.
+fn close_range(first: c_uint, last: c_uint) {
+    // SAFETY: the descriptors are this child's to close.
+    if unsafe { libc::syscall(libc::SYS_close_range, first, last, 0) } == 0 {
+        return;
+    }
+    for fd in first..=last.min(1023) {
+        // SAFETY: as above.
+        unsafe { libc::close(fd as c_int) };
+    }
+}

@@ -1,0 +1,78 @@
+//! Sockets: opened inside a namespace, then used from anywhere.
+
+use super::deadline::{Deadline, poll as poll_until, poll_one};
+use super::{Errno, Result, check, count, netns, retry};
+use libc::{c_int, pollfd, socklen_t};
+use std::mem::MaybeUninit;
+
+/// Room for one datagram. Netlink dumps come in pieces of at most 32 KiB (net/netlink/af_netlink.c).
+const DATAGRAM: usize = 64 * 1024;
+
+/// A close-on-exec socket that belongs to `netns` for good.
+pub fn socket(netns: c_int, domain: c_int, kind: c_int, protocol: c_int) -> Result<c_int> {
+    // SAFETY: touches no memory.
+    netns::within(netns, || check(unsafe { libc::socket(domain, kind | libc::SOCK_CLOEXEC, protocol) }))
+}
+
+pub fn setsockopt(fd: c_int, level: c_int, option: c_int, value: c_int) -> Result<c_int> {
+    // SAFETY: the kernel reads one int.
+    check(unsafe { libc::setsockopt(fd, level, option, (&raw const value).cast(), size_of::<c_int>() as socklen_t) })
+}
+
+pub fn getsockopt(fd: c_int, level: c_int, option: c_int, length: usize) -> Result<Vec<u8>> {
+    let mut value = vec![0; length];
+    let mut filled = length as socklen_t;
+    // SAFETY: the kernel writes at most `length` bytes and says how many it has.
+    check(unsafe { libc::getsockopt(fd, level, option, value.as_mut_ptr().cast(), &raw mut filled) })?;
+    value.truncate(filled as usize);
+    Ok(value)
+}
+
+pub fn send(fd: c_int, message: &[u8]) -> Result<c_int> {
+    sendto(fd, message, &[])
+}
+
+/// `address` is a struct sockaddr; empty for the peer the socket is connected to.
+pub fn sendto(fd: c_int, message: &[u8], address: &[u8]) -> Result<c_int> {
+    let to = if address.is_empty() { std::ptr::null() } else { address.as_ptr() };
+    let sent = retry(|| {
+        // SAFETY: the kernel reads the message and the address only.
+        count(unsafe {
+            libc::sendto(fd, message.as_ptr().cast(), message.len(), 0, to.cast(), address.len() as socklen_t)
+        })
+    })?;
+    Ok(sent as c_int)
+}
+
+/// One datagram, whole. Asks before it waits: netlink has mostly answered by the time a request was sent.
+pub fn recv(fd: c_int, timeout_ms: f64) -> Result<Vec<u8>> {
+    let mut buffer = MaybeUninit::<[u8; DATAGRAM]>::uninit();
+    let mut deadline = None;
+    loop {
+        let flags = libc::MSG_DONTWAIT | libc::MSG_TRUNC;
+        // SAFETY: the kernel writes at most the buffer; with MSG_TRUNC it says how long the datagram was.
+        match retry(|| count(unsafe { libc::recv(fd, buffer.as_mut_ptr().cast(), DATAGRAM, flags) })) {
+            Ok(length) if length > DATAGRAM => return Err(Errno(libc::EMSGSIZE)),
+            // SAFETY: the kernel filled `length` bytes.
+            Ok(length) => {
+                return Ok(unsafe { std::slice::from_raw_parts(buffer.as_ptr().cast(), length) }.to_vec());
+            }
+            Err(Errno(libc::EAGAIN)) => {
+                let deadline = *deadline.get_or_insert_with(|| Deadline::after_ms(timeout_ms));
+                poll_one(fd, libc::POLLIN, deadline)?;
+            }
+            Err(errno) => return Err(errno),
+        }
+    }
+}
+
+/// Index of the first descriptor that can be read or has hung up.
+pub fn poll(fds: Vec<c_int>, timeout_ms: f64) -> Result<c_int> {
+    let mut entries: Vec<_> = fds.into_iter().map(|fd| pollfd { fd, events: libc::POLLIN, revents: 0 }).collect();
+    poll_until(&mut entries, Deadline::after_ms(timeout_ms))?;
+    let ready = entries.iter().position(|entry| entry.revents != 0).ok_or(Errno(libc::EIO))?;
+    if entries[ready].revents & libc::POLLNVAL != 0 {
+        return Err(Errno(libc::EBADF));
+    }
+    Ok(ready as c_int)
+}

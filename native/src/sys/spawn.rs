@@ -1,0 +1,198 @@
+//! A program run to its end: its standard input written while both outputs are read, within a deadline.
+
+use super::alarm::Alarm;
+use super::deadline::{Deadline, poll};
+use super::process::pipe;
+use super::{Errno, Result, check, count, retry};
+use libc::{c_char, c_int, c_short, pid_t, pollfd};
+use std::ffi::CStr;
+use std::mem::MaybeUninit;
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::ptr;
+
+/// Both outputs together may be so long; a program that writes more is killed.
+const OUTPUT_LIMIT: usize = 16 * 1024 * 1024;
+
+/// How a program ended, and what it wrote.
+pub struct Ended {
+    /// Exit status; −1 where a signal ended it.
+    pub status: c_int,
+    /// The signal; 0 where none did.
+    pub signal: c_int,
+    pub timed_out: bool,
+    pub stdout: Vec<u8>,
+    pub stderr: Vec<u8>,
+}
+
+/// Runs `path`, which is not looked up, with our environment as replaced by `environment`. At the deadline it is
+/// killed; programs it started itself are not, but nothing waits for them. More output than the limit is −EFBIG.
+pub fn spawn(path: &CStr, argv: Vec<&CStr>, environment: Vec<&CStr>, stdin: &[u8], timeout_ms: f64) -> Result<Ended> {
+    let deadline = Deadline::after_ms(timeout_ms);
+    let [child_in, our_in] = pipe()?;
+    let [our_out, child_out] = pipe()?;
+    let [our_err, child_err] = pipe()?;
+    let pid = start(path, &argv, &inherited(&environment), [&child_in, &child_out, &child_err])?;
+    drop([child_in, child_out, child_err]);
+
+    let mut outputs = [vec![], vec![]];
+    let exchanged = exchange(stdin, our_in, [our_out, our_err], &mut outputs, deadline);
+    let (status, killed) = reap(pid, if exchanged.is_ok() { deadline } else { Deadline::after_ms(0.0) })?;
+    if let Err(errno) = exchanged
+        && errno != Errno(libc::ETIMEDOUT)
+    {
+        return Err(errno);
+    }
+    let signal = if libc::WIFSIGNALED(status) { libc::WTERMSIG(status) } else { 0 };
+    let status = if signal == 0 { libc::WEXITSTATUS(status) } else { -1 };
+    let [stdout, stderr] = outputs;
+    Ok(Ended { status, signal, timed_out: killed, stdout, stderr })
+}
+
+/// Our own environment byte for byte, without what `replacing` names, and then `replacing`.
+fn inherited<'a>(replacing: &[&'a CStr]) -> Vec<&'a CStr> {
+    unsafe extern "C" {
+        static environ: *const *const c_char;
+    }
+    let name = |entry: &CStr| entry.to_bytes().split(|&byte| byte == b'=').next().map(<[u8]>::to_vec);
+    let replaced: Vec<_> = replacing.iter().map(|entry| name(entry)).collect();
+    let mut entries = vec![];
+    // SAFETY: environ ends with a null pointer and never changes: the process has one thread and never sets a variable.
+    unsafe {
+        let mut next = environ;
+        while !next.is_null() && !(*next).is_null() {
+            entries.push(CStr::from_ptr(*next));
+            next = next.add(1);
+        }
+    }
+    entries.retain(|entry| !replaced.contains(&name(entry)));
+    entries.extend(replacing);
+    entries
+}
+
+/// Starts the program with default signals: an ignored SIGPIPE would be inherited (execve(2)).
+fn start(path: &CStr, argv: &[&CStr], environment: &[&CStr], streams: [&OwnedFd; 3]) -> Result<pid_t> {
+    let argv = pointers(argv);
+    let environment = pointers(environment);
+    // SAFETY: each object is initialised before use and destroyed after; both lists end with a null pointer, and their
+    // strings outlive the call. posix_spawn answers with the errno, that of a failed exec included.
+    unsafe {
+        // Whoever started us may ignore SIGCHLD; the child could then not be waited for (waitpid(2), ECHILD).
+        libc::signal(libc::SIGCHLD, libc::SIG_DFL);
+        let mut attributes = MaybeUninit::uninit();
+        let mut actions = MaybeUninit::uninit();
+        let mut signals = MaybeUninit::uninit();
+        let mut pid = 0;
+        failed(libc::posix_spawnattr_init(attributes.as_mut_ptr()))?;
+        failed(libc::posix_spawn_file_actions_init(actions.as_mut_ptr()))?;
+        libc::sigemptyset(signals.as_mut_ptr());
+        libc::posix_spawnattr_setsigmask(attributes.as_mut_ptr(), signals.as_ptr());
+        libc::sigaddset(signals.as_mut_ptr(), libc::SIGPIPE);
+        libc::posix_spawnattr_setsigdefault(attributes.as_mut_ptr(), signals.as_ptr());
+        let flags = libc::POSIX_SPAWN_SETSIGMASK | libc::POSIX_SPAWN_SETSIGDEF;
+        libc::posix_spawnattr_setflags(attributes.as_mut_ptr(), flags as c_short);
+        let mut answer = Ok(());
+        for (stream, fd) in (0..).zip(streams) {
+            let added = libc::posix_spawn_file_actions_adddup2(actions.as_mut_ptr(), fd.as_raw_fd(), stream);
+            answer = answer.and(failed(added));
+        }
+        if answer.is_ok() {
+            let (actions, attributes) = (actions.as_ptr(), attributes.as_ptr());
+            let (argv, environment) = (argv.as_ptr(), environment.as_ptr());
+            answer = failed(libc::posix_spawn(&raw mut pid, path.as_ptr(), actions, attributes, argv, environment));
+        }
+        libc::posix_spawn_file_actions_destroy(actions.as_mut_ptr());
+        libc::posix_spawnattr_destroy(attributes.as_mut_ptr());
+        answer.map(|()| pid)
+    }
+}
+
+fn pointers(strings: &[&CStr]) -> Vec<*mut c_char> {
+    strings.iter().map(|string| string.as_ptr().cast_mut()).chain([ptr::null_mut()]).collect()
+}
+
+/// The posix_spawn family returns the errno itself.
+fn failed(errno: c_int) -> Result<()> {
+    if errno == 0 { Ok(()) } else { Err(Errno(errno)) }
+}
+
+/// Writes and reads until all three streams are closed. A program need not read its input.
+fn exchange(
+    mut stdin: &[u8],
+    into: OwnedFd,
+    from: [OwnedFd; 2],
+    outputs: &mut [Vec<u8>; 2],
+    deadline: Deadline,
+) -> Result<()> {
+    let [out, err] = from;
+    let mut streams = [Some(into), Some(out), Some(err)];
+    for stream in streams.iter().flatten() {
+        // SAFETY: touches no memory; the file status of our end of a pipe is ours alone.
+        check(unsafe { libc::fcntl(stream.as_raw_fd(), libc::F_SETFL, libc::O_NONBLOCK) })?;
+    }
+    loop {
+        if stdin.is_empty() {
+            streams[0] = None;
+        }
+        if streams.iter().all(Option::is_none) {
+            return Ok(());
+        }
+        // poll(2) passes over a negative descriptor.
+        let mut entries =
+            [libc::POLLOUT, libc::POLLIN, libc::POLLIN].map(|events| pollfd { fd: -1, events, revents: 0 });
+        for (entry, stream) in entries.iter_mut().zip(&streams) {
+            entry.fd = stream.as_ref().map_or(-1, AsRawFd::as_raw_fd);
+        }
+        poll(&mut entries, deadline)?;
+        if entries[0].revents != 0 {
+            // SAFETY: the kernel reads `stdin` only.
+            match retry(|| count(unsafe { libc::write(entries[0].fd, stdin.as_ptr().cast(), stdin.len()) })) {
+                Ok(written) => stdin = &stdin[written..],
+                Err(Errno(libc::EPIPE)) => streams[0] = None,
+                Err(errno) => return Err(errno),
+            }
+        }
+        for (index, output) in outputs.iter_mut().enumerate() {
+            if entries[index + 1].revents != 0 && read_more(entries[index + 1].fd, output)? == 0 {
+                streams[index + 1] = None;
+            }
+        }
+        if outputs[0].len() + outputs[1].len() > OUTPUT_LIMIT {
+            return Err(Errno(libc::EFBIG));
+        }
+    }
+}
+
+fn read_more(fd: c_int, output: &mut Vec<u8>) -> Result<usize> {
+    /// What a pipe holds.
+    const CHUNK: usize = 64 * 1024;
+    output.reserve(CHUNK);
+    // SAFETY: the kernel writes at most `CHUNK` bytes into the spare capacity, and the length grows by what it wrote.
+    unsafe {
+        let spare = output.as_mut_ptr().add(output.len());
+        let filled = retry(|| count(libc::read(fd, spare.cast(), CHUNK)))?;
+        output.set_len(output.len() + filled);
+        Ok(filled)
+    }
+}
+
+/// Waits for the end of a child, and kills it at the deadline. Its wait status, and whether it was killed.
+fn reap(pid: pid_t, deadline: Deadline) -> Result<(c_int, bool)> {
+    let mut status = 0;
+    // SAFETY: the kernel writes one int.
+    let mut wait = || check(unsafe { libc::waitpid(pid, &raw mut status, 0) });
+    let alarm = Alarm::at(deadline)?;
+    let in_time = loop {
+        match wait() {
+            Err(Errno(libc::EINTR)) if !deadline.passed() => {}
+            Err(Errno(libc::EINTR)) => break false,
+            other => break other.map(|_| true)?,
+        }
+    };
+    drop(alarm);
+    if !in_time {
+        // SAFETY: the child is ours and not yet reaped, so the number is no other's.
+        unsafe { libc::kill(pid, libc::SIGKILL) };
+        retry(wait)?;
+    }
+    Ok((status, !in_time))
+}
