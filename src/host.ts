@@ -82,6 +82,8 @@ export interface Host {
   /** Names in a directory, in no order, without "." and "..". */
   list(fd: number): string[] | Errno;
   readlinkat(dirfd: number, path: string): string | Errno;
+  /** Makes `path` a symbolic link that holds `target`. */
+  symlinkat(target: string, dirfd: number, path: string): number | Errno;
   mkdirat(dirfd: number, path: string, mode: number): number | Errno;
   linkat(fromFd: number, from: string, toFd: number, to: string): number | Errno;
   renameat(fromFd: number, from: string, toFd: number, to: string): number | Errno;
