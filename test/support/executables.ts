@@ -3,9 +3,10 @@
 // a directory that has it already. Also the global set-up of the tiers that run executables.
 
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, renameSync, rmSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
+import type { TestProject } from "vitest/node";
 
 const PLUGINS_VERSION = "v1.9.1";
 const CNITOOL_VERSION = "v1.3.0";
@@ -47,9 +48,13 @@ function installReference(): void {
         env: { ...process.env, GOBIN: staging, CGO_ENABLED: "0", GOFLAGS: "-mod=mod" },
         encoding: "utf8",
       });
-      if (ended.error !== undefined) throw new Error(`go: ${ended.error.message}; install Go 1.24 or newer`);
+      if (ended.error !== undefined)
+        throw new Error(
+          `the reference plugins are built with Go 1.24 or newer, see https://go.dev/dl (${ended.error.message})`,
+        );
       if (ended.status !== 0) throw new Error(`go install ${path}: ${ended.stderr}`);
     }
+    chmodSync(staging, 0o755);
     rmSync(CACHED, { recursive: true, force: true });
     renameSync(staging, CACHED);
   } finally {
@@ -57,8 +62,40 @@ function installReference(): void {
   }
 }
 
+/** What a tier starts besides the plugins; scripts/install-packages.sh gets all of it. */
+const COMMANDS: Readonly<Record<string, readonly string[]>> = {
+  kernel: ["unshare", "nsenter", "ip", "bridge", "nft", "iptables", "busybox", "bash"],
+  runtimes: [
+    "unshare",
+    "nsenter",
+    "ip",
+    "bridge",
+    "nft",
+    "iptables",
+    "busybox",
+    "bash",
+    "tar",
+    "containerd",
+    "ctr",
+    "runc",
+  ],
+};
+
+function absentCommands(tier: string): string[] {
+  const directories = `${process.env.PATH}:/usr/sbin:/sbin`.split(":");
+  return (COMMANDS[tier] ?? []).filter((name) =>
+    directories.every((directory) => !existsSync(join(directory, name))),
+  );
+}
+
 /** Vitest's global set-up: all executables are there, or the run ends with a sentence that says what to do. */
-export default function setup(): void {
+export default function setup({ name: tier }: TestProject): void {
+  const commands = absentCommands(tier);
+  if (commands.length > 0) {
+    throw new Error(
+      `the ${tier} tests need ${commands.join(", ")}: run scripts/install-packages.sh on Debian or Ubuntu`,
+    );
+  }
   const unbuilt = missing(DIST, ["bridge", "host-local"]);
   if (unbuilt.length > 0) throw new Error(`${DIST} has no ${unbuilt.join(", ")}: run \`make build\` first`);
   const absent = missing(REFERENCE, NAMES);
