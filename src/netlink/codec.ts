@@ -215,10 +215,10 @@ type Row = readonly [type: number, codec: Codec<any>];
 type Rows = Record<string, Row>;
 type Values<R extends Rows> = { readonly [K in keyof R]?: Infer<R[K][1]> };
 
-/** Attributes by name: one row `[type, codec]` each, all optional. */
+/** Attributes by name: one row `[type, codec]` each, all optional. Rows of one type each read their part of it. */
 export function attrs<R extends Rows>(rows: R): Codec<Values<R>> {
   const entries = Object.entries(rows);
-  let byType: Map<number, readonly [string, Row[1]]> | undefined;
+  let byType: Map<number, (readonly [string, Row[1]])[]> | undefined;
   return {
     nested: true,
     write(out, value) {
@@ -228,12 +228,15 @@ export function attrs<R extends Rows>(rows: R): Codec<Values<R>> {
       }
     },
     read(view, start, end) {
-      byType ??= new Map(entries.map(([key, [type, codec]]) => [type, [key, codec]]));
+      if (byType === undefined) {
+        byType = new Map();
+        for (const [key, [type, codec]] of entries)
+          byType.set(type, [...(byType.get(type) ?? []), [key, codec]]);
+      }
       const known = byType;
       const result: Record<string, unknown> = {};
       readAttributes(view, start, end, (type, from, to) => {
-        const row = known.get(type);
-        if (row !== undefined) result[row[0]] = row[1].read(view, from, to);
+        for (const [key, codec] of known.get(type) ?? []) result[key] = codec.read(view, from, to);
       });
       return result as Values<R>;
     },

@@ -57,6 +57,8 @@ export const link = body(
         }),
       }),
     ],
+    // IFLA_LINKINFO once more: IFLA_INFO_SLAVE_KIND, IFLA_INFO_SLAVE_DATA
+    slaveinfo: [18, attrs({ kind: [4, str], data: [5, brport] })],
     promiscuity: [30, u32], // IFLA_PROMISCUITY
     linkNetnsid: [37, i32], // IFLA_LINK_NETNSID
     extMask: [29, u32], // IFLA_EXT_MASK

@@ -99,19 +99,13 @@ export class Socket {
   }
 
   /** The object asked for, or undefined where the kernel answers with one of `absent` (ENODEV, ENOENT, …). */
-  get<T>(
-    purpose: string,
-    what: Request<T>,
-    value: T,
-    absent: readonly number[],
-    reply = what,
-  ): T | undefined {
+  get<T>(purpose: string, what: Request<T>, value: T, absent: readonly number[]): T | undefined {
     let found: T | undefined;
     let answer: Answer = { errno: 0 };
     // Without NLM_F_ACK the reply, or the error in its place, is all that comes.
     this.#exchange(what, value, NLM_F_REQUEST, (message) => {
       if (message.type === NLMSG_ERROR) answer = readAnswer(message);
-      else found = reply.codec.read(message.view, message.start, message.end);
+      else found = what.codec.read(message.view, message.start, message.end);
       return true;
     });
     if (answer.errno !== 0 && !absent.includes(answer.errno)) {
@@ -120,8 +114,11 @@ export class Socket {
     return found;
   }
 
-  /** Every object that matches. One that changes while it is read is read again. */
-  dump<T>(purpose: string, what: Request<T>, value: T, reply = what): T[] {
+  /**
+   * Every object that matches; none where the kernel answers with one of `absent`. What changes while it is read is
+   * read again.
+   */
+  dump<T>(purpose: string, what: Request<T>, value: T, absent: readonly number[] = []): T[] {
     for (let tries = 1; ; tries++) {
       const found: T[] = [];
       let interrupted = false;
@@ -132,9 +129,10 @@ export class Socket {
           answer = readAnswer(message);
           return true;
         }
-        found.push(reply.codec.read(message.view, message.start, message.end));
+        found.push(what.codec.read(message.view, message.start, message.end));
         return (message.flags & NLM_F_MULTI) === 0;
       });
+      if (absent.includes(answer.errno)) return [];
       if (answer.errno !== 0) throw new NetlinkError(answer.errno, `cannot ${purpose}`, answer.extack);
       if (!interrupted) return found;
       if (tries === DUMP_TRIES)
@@ -147,7 +145,7 @@ export class Socket {
    * Returns the first refusal with its sequence number, or errno 0. A refusal of `first` speaks for the whole.
    */
   batch(bytes: Uint8Array, first: number, last: number): Answer & { readonly seq: number } {
-    this.#seq = last;
+    this.#seq = last + 1; // the batch's end has a number too
     ok(this.#host.send(this.fd, bytes), "send", "netlink");
     let refused: (Answer & { readonly seq: number }) | undefined;
     this.#receive((message) => {

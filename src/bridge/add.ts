@@ -1,0 +1,149 @@
+// ADD: link, addresses, result. It completes, or leaves nothing of its attachment; the bridge, its address, forwarding
+// and the network's constant rules are shared and stay.
+
+import { findKey } from "../cni/json.ts";
+import type { Outcome } from "../cni/outcome.ts";
+import type { Request } from "../cni/request.ts";
+import { parsePrevResult, type Result } from "../cni/result.ts";
+import { warn } from "../cni/warn.ts";
+import { CniError, Code } from "../errors.ts";
+import type { Host } from "../host.ts";
+import { Session } from "../kernel/session.ts";
+import { apply, remove, type Step } from "../kernel/steps.ts";
+import { formatMac } from "../net/mac.ts";
+import { bridgeMac, randomMac } from "../net/names.ts";
+import { attachmentId, hostNameOf, removeMasquerade } from "./attachment.ts";
+import { type Config, readConfig } from "./config.ts";
+import { allocate, releaseQuietly } from "./ipam.ts";
+import { readMachineId } from "./machine-id.ts";
+import { openNetns } from "./netns.ts";
+import { type Identity, planAddressing, planLayer2, planLink } from "./plan.ts";
+import { type AttachmentRecord, readRecord, removeRecord, writeRecord } from "./record.ts";
+import { CONTAINER_INTERFACE, planRouting, type Routing } from "./routing.ts";
+
+/** What has been done, to be undone newest first. */
+class Undo {
+  readonly #host: Host;
+  readonly #actions: (() => void)[] = [];
+  constructor(host: Host) {
+    this.#host = host;
+  }
+
+  push(action: () => void): void {
+    this.#actions.push(action);
+  }
+
+  /** Undoes everything; a failure is told on stderr and keeps nothing else from being undone. */
+  run(): void {
+    for (const action of this.#actions.splice(0).reverse()) {
+      try {
+        action();
+      } catch (error) {
+        warn(this.#host, `while undoing ADD: ${error instanceof Error ? error.message : error}`);
+      }
+    }
+  }
+}
+
+function identify(host: Host, request: Request, config: Config): Identity {
+  return {
+    id: attachmentId(request),
+    hostName: hostNameOf(host, request),
+    hostMac: formatMac(randomMac(host)),
+    mac: config.mac ?? formatMac(randomMac(host)),
+    bridgeMac: formatMac(bridgeMac(host, readMachineId(host), config.bridge)),
+  };
+}
+
+/** Claims the attachment: writes its record, or throws where a live attachment has one; a dead one's rest is removed. */
+function claim(session: Session, record: AttachmentRecord): void {
+  const { host } = session;
+  if (writeRecord(host, record, true)) return;
+  if (session.findLink("host", record.hostName) !== undefined) {
+    throw new CniError(
+      Code.kernelRefused,
+      `interface "${record.ifname}" of this container already exists`,
+      `Its host end is ${record.hostName}. A container's interface is added once; DEL must come before another ADD.`,
+    );
+  }
+  removeMasquerade(session, record, readRecord(host, record.network, record.hostName));
+  writeRecord(host, record, false);
+}
+
+function applyAll(session: Session, steps: readonly Step[], undo: Undo): void {
+  for (const step of steps) {
+    apply(session, step);
+    undo.push(() => remove(session, step));
+  }
+}
+
+function buildResult(
+  session: Session,
+  request: Request,
+  config: Config,
+  identity: Identity,
+  ipam?: Result & Routing,
+): Result {
+  const bridge = session.link("host", config.bridge);
+  return {
+    interfaces: [
+      { name: config.bridge, mac: formatMac(bridge.address!) },
+      { name: identity.hostName, mac: identity.hostMac },
+      { name: request.ifname, mac: identity.mac, sandbox: request.netns! },
+    ],
+    ips: [...(ipam?.ips ?? [])],
+    routes: [...(ipam?.routes ?? [])],
+    dns: config.dns ?? ipam?.dns ?? {},
+  };
+}
+
+/** The result with what earlier plugins of the chain made before it, as they said it. */
+function afterPrevious(previous: Result, own: Result): Result {
+  const offset = previous.interfaces.length;
+  return {
+    interfaces: [...previous.interfaces, ...own.interfaces],
+    ips: [...previous.ips, ...own.ips.map((ip) => ({ ...ip, interface: offset + CONTAINER_INTERFACE }))],
+    routes: [...previous.routes, ...own.routes],
+    dns: Object.keys(own.dns).length > 0 ? own.dns : previous.dns,
+  };
+}
+
+export function add(host: Host, request: Request): Outcome {
+  const config = readConfig(host, request);
+  const prevResult = findKey(request.config, "prevResult");
+  const previous = prevResult == null ? undefined : parsePrevResult(prevResult, request.cniVersion);
+  const session = new Session(host, openNetns(host, request));
+  const identity = identify(host, request, config);
+  const { hostName, id } = identity;
+  const undo = new Undo(host);
+  const record: AttachmentRecord = {
+    ...id,
+    netns: request.netns!,
+    bridge: config.bridge,
+    hostName,
+    ipamType: config.ipamType,
+    addresses: [],
+    ipMasq: config.ipMasq,
+  };
+  claim(session, record);
+  undo.push(() => removeRecord(host, request.name, hostName));
+  try {
+    applyAll(session, planLink(config, identity), undo);
+    let ipam: (Result & Routing) | undefined;
+    if (config.ipamType === "") applyAll(session, planLayer2(config, identity), undo);
+    else {
+      const answer = allocate(host, request, config.ipamType);
+      undo.push(() => releaseQuietly(host, request, config.ipamType));
+      const routing = planRouting(config, answer);
+      ipam = { ...answer, ...routing, ips: [...routing.ips], routes: [...routing.routes] };
+      if (config.ipMasq) writeRecord(host, { ...record, addresses: ipam.ips.map((ip) => ip.address) }, false);
+      applyAll(session, planAddressing(config, identity, routing), undo);
+    }
+    for (const warning of session.warnings) warn(host, warning);
+    const own = buildResult(session, request, config, identity, ipam);
+    return { result: previous === undefined ? own : afterPrevious(previous, own), undo: () => undo.run() };
+  } catch (error) {
+    undo.run();
+    throw error;
+  }
+}

@@ -1,0 +1,29 @@
+// One attachment's traces on the host, and how each is removed: what rollback, DEL and the next ADD have in common.
+
+import type { Request } from "../cni/request.ts";
+import type { Host } from "../host.ts";
+import * as masquerade from "../kernel/masquerade.ts";
+import type { Session } from "../kernel/session.ts";
+import { type AttachmentId, hostVethName } from "../net/names.ts";
+import type { AttachmentRecord } from "./record.ts";
+
+export function attachmentId({ name, containerId, ifname }: Request): AttachmentId {
+  return { network: name, containerId, ifname };
+}
+
+export function hostNameOf(host: Host, request: Request): string {
+  return hostVethName(host, attachmentId(request));
+}
+
+/** Removes the masquerade elements of an attachment: by its record, or without one by searching. */
+export function removeMasquerade(
+  session: Session,
+  owner: AttachmentId,
+  record: AttachmentRecord | undefined,
+): void {
+  if (record === undefined) masquerade.removeOwned(session, owner);
+  else if (record.ipMasq) {
+    for (const address of record.addresses)
+      masquerade.remove(session, { kind: "masquerade", address, owner });
+  }
+}

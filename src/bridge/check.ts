@@ -1,0 +1,92 @@
+// CHECK: the plan of ADD once more, built from what prevResult says, and each step verified instead of applied. It
+// changes nothing, and leaves alone what later plugins of the chain added.
+
+import { findKey } from "../cni/json.ts";
+import type { Outcome } from "../cni/outcome.ts";
+import type { Request } from "../cni/request.ts";
+import { parsePrevResult, type Result } from "../cni/result.ts";
+import { CniError, Code } from "../errors.ts";
+import type { Host } from "../host.ts";
+import { type Difference, formatDifference } from "../kernel/difference.ts";
+import { Session } from "../kernel/session.ts";
+import { verify } from "../kernel/steps.ts";
+import { formatMac, parseMac } from "../net/mac.ts";
+import { attachmentId, hostNameOf } from "./attachment.ts";
+import { type Config, readConfig } from "./config.ts";
+import { runIpam } from "./ipam.ts";
+import { openNetns } from "./netns.ts";
+import { type Identity, planAddressing, planLayer2, planLink } from "./plan.ts";
+import { planRouting } from "./routing.ts";
+
+function refuse(message: string): CniError {
+  return new CniError(Code.invalidNetworkConfig, message);
+}
+
+/** A MAC as the kernel's are written here; a listed one may be in upper case. */
+function canonicalMac(text: string | undefined): string {
+  const mac = parseMac(text ?? "");
+  return mac === undefined ? "" : formatMac(mac);
+}
+
+/** The names and MACs that prevResult gives this attachment. */
+function identify(session: Session, request: Request, config: Config, previous: Result): Identity {
+  const inside = previous.interfaces.find(
+    ({ name, sandbox }) => name === request.ifname && sandbox === request.netns,
+  );
+  if (inside === undefined) {
+    throw refuse(`prevResult has no interface ${request.ifname} in sandbox ${request.netns}`);
+  }
+  if (!previous.interfaces.some(({ name, sandbox }) => name === config.bridge && sandbox === undefined)) {
+    throw refuse(`prevResult has no interface ${config.bridge} on the host`);
+  }
+  const derived = hostNameOf(session.host, request);
+  const onHost = previous.interfaces.filter(({ sandbox }) => sandbox === undefined);
+  // The reference names the host's end at random; the peer tells which of the listed ones it is.
+  const peer = session.findLink("container", request.ifname)?.link;
+  const named = peer === undefined ? undefined : session.findLinkByIndex("host", peer)?.ifname;
+  const outside = onHost.find(({ name }) => name === derived) ?? onHost.find(({ name }) => name === named);
+  if (outside === undefined)
+    throw refuse(`prevResult has no host end of ${request.ifname} on bridge ${config.bridge}`);
+  return {
+    id: attachmentId(request),
+    hostName: outside.name,
+    hostMac: canonicalMac(outside.mac),
+    mac: canonicalMac(inside.mac),
+    bridgeMac: "",
+  };
+}
+
+/** The part of prevResult that is this attachment's: a chained plugin may have added addresses of its own. */
+function ownPart(request: Request, previous: Result): Result {
+  const index = previous.interfaces.findIndex(
+    ({ name, sandbox }) => name === request.ifname && sandbox === request.netns,
+  );
+  return {
+    ...previous,
+    ips: previous.ips.filter((ip) => ip.interface === undefined || ip.interface === index),
+  };
+}
+
+export function check(host: Host, request: Request): Outcome {
+  const config = readConfig(host, request);
+  const prevResult = findKey(request.config, "prevResult");
+  if (prevResult == null) throw refuse("required prevResult missing");
+  const previous = ownPart(request, parsePrevResult(prevResult, request.cniVersion));
+  const session = new Session(host, openNetns(host, request));
+  const identity = identify(session, request, config, previous);
+  // Later plugins of the chain (tuning) may change the MTU, and prevResult does not say to what.
+  const steps = planLink({ ...config, mtu: undefined }, identity);
+  if (config.ipamType === "") steps.push(...planLayer2(config, identity));
+  else {
+    steps.push(...planAddressing(config, identity, planRouting(config, previous)));
+    runIpam(host, request, config.ipamType, "CHECK");
+  }
+  const differences: Difference[] = steps.flatMap((step) => verify(session, step));
+  const [first] = differences;
+  if (first === undefined) return {};
+  throw new CniError(
+    Code.checkFailed,
+    `${request.ifname} of container ${request.containerId} is not as ADD left it: ${formatDifference(first)}`,
+    differences.map(formatDifference).join("\n"),
+  );
+}

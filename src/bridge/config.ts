@@ -1,0 +1,151 @@
+// The bridge plugin's configuration: one row per key, then what the keys mean together. Keys of `ipam` beside its type
+// belong to the IPAM plugin and are not read here.
+
+import { parseArgs } from "../cni/args.ts";
+import { refuseProblems, warnUnknownKeys } from "../cni/findings.ts";
+import type { Request } from "../cni/request.ts";
+import type { Dns } from "../cni/result.ts";
+import { array, boolean, type Findings, type Infer, integer, object, string } from "../cni/shape.ts";
+import { requiresAddress } from "../cni/versions.ts";
+import { warn } from "../cni/warn.ts";
+import { CniError, Code } from "../errors.ts";
+import type { Host } from "../host.ts";
+import { formatMac, parseMac } from "../net/mac.ts";
+
+const open = { open: true };
+
+export const keys = object({
+  bridge: string,
+  isGateway: boolean,
+  isDefaultGateway: boolean,
+  forceAddress: boolean,
+  ipMasq: boolean,
+  mtu: integer,
+  hairpinMode: boolean,
+  promiscMode: boolean,
+  portIsolation: boolean,
+  disableContainerInterface: boolean,
+  ipam: object({ type: string }, open),
+  dns: object({ nameservers: array(string), domain: string, search: array(string), options: array(string) }),
+  args: object({ cni: object({ mac: string }, open) }, open),
+  runtimeConfig: object({ mac: string }, open),
+});
+
+export interface Config {
+  readonly bridge: string;
+  readonly isGateway: boolean;
+  readonly isDefaultGateway: boolean;
+  readonly forceAddress: boolean;
+  readonly ipMasq: boolean;
+  /** Undefined: the kernel's default. */
+  readonly mtu: number | undefined;
+  readonly hairpinMode: boolean;
+  readonly promiscMode: boolean;
+  readonly portIsolation: boolean;
+  readonly disableContainerInterface: boolean;
+  /** "" for a layer 2 network. */
+  readonly ipamType: string;
+  /** Undefined where none of its members is given: IPAM's counts. */
+  readonly dns: Dns | undefined;
+  /** The container's MAC, lower case with colons; undefined: any. */
+  readonly mac: string | undefined;
+}
+
+/** Keys of the reference that this version does not know how to obey: refused, as ignoring them would be unsafe. */
+const unsupported = ["vlan", "vlanTrunk", "macspoofchk", "enabledad"] as const;
+
+function readMac(
+  { runtimeConfig, args }: NonNullable<Infer<typeof keys>>,
+  cniArgs: string,
+  findings: Findings,
+): string | undefined {
+  const sources = [
+    ["runtimeConfig.mac", runtimeConfig?.mac],
+    ["args.cni.mac", args?.cni?.mac],
+    ["CNI_ARGS MAC", parseArgs(cniArgs).get("MAC")],
+  ] as const;
+  const [path, text] = sources.find(([, value]) => value !== undefined && value !== "") ?? [];
+  if (path === undefined || text === undefined) return undefined;
+  const mac = parseMac(text);
+  if (mac === undefined) findings.problems.push({ path, message: `invalid MAC address ${text}` });
+  else if (mac[0]! & 1) findings.problems.push({ path, message: `${text} is a multicast MAC address` });
+  return mac === undefined ? undefined : formatMac(mac);
+}
+
+/** The rules that the kernel has for an interface's name (dev_valid_name in net/core/dev.c). */
+function isLinkName(name: string): boolean {
+  return (
+    name.length >= 1 &&
+    name.length <= 15 &&
+    name !== "." &&
+    name !== ".." &&
+    !/[/:\s\0]|[^\x20-\x7e]/.test(name)
+  );
+}
+
+/** Rules between keys: what cannot be wanted together. */
+function checkTogether(config: Config, findings: Findings): void {
+  const problem = (path: string, message: string) => findings.problems.push({ path, message });
+  if (!isLinkName(config.bridge)) {
+    problem(
+      "bridge",
+      `"${config.bridge}" cannot be the name of a bridge (1 to 15 characters, no "/", ":" or space)`,
+    );
+  }
+  if (config.hairpinMode && config.promiscMode) {
+    problem("promiscMode", "cannot set hairpin mode and promiscuous mode at the same time");
+  }
+  if (config.disableContainerInterface && config.ipamType !== "") {
+    problem("disableContainerInterface", "cannot use IPAM when DisableContainerInterface flag is set");
+  }
+}
+
+function interpret(request: Request, findings: Findings): Config {
+  const read = keys(request.config, "", findings) ?? {};
+  const config: Config = {
+    bridge: read.bridge ?? "cni0",
+    isGateway: (read.isGateway ?? false) || (read.isDefaultGateway ?? false),
+    isDefaultGateway: read.isDefaultGateway ?? false,
+    forceAddress: read.forceAddress ?? false,
+    ipMasq: read.ipMasq ?? false,
+    mtu: read.mtu !== undefined && read.mtu > 0 ? read.mtu : undefined,
+    hairpinMode: read.hairpinMode ?? false,
+    promiscMode: read.promiscMode ?? false,
+    portIsolation: read.portIsolation ?? false,
+    disableContainerInterface: read.disableContainerInterface ?? false,
+    ipamType: read.ipam?.type ?? "",
+    dns: read.dns === undefined || Object.keys(read.dns).length === 0 ? undefined : (read.dns as Dns),
+    mac: readMac(read, request.args, findings),
+  };
+  checkTogether(config, findings);
+  return config;
+}
+
+/** The configuration; throws code 7 with every problem, code 2 for what is not supported. */
+export function readConfig(host: Host, request: Request): Config {
+  const findings: Findings = { problems: [], unknownKeys: [] };
+  const config = interpret(request, findings);
+  refuseProblems(findings);
+  for (const key of unsupported) {
+    const value = request.config[key];
+    if (value !== undefined && value !== null && value !== false && value !== 0) {
+      const text = `unsupported configuration: "${key}": ${JSON.stringify(value)}`;
+      throw new CniError(Code.unsupportedField, text);
+    }
+  }
+  if (config.ipamType === "" && requiresAddress(request.cniVersion)) {
+    const text = "cannot convert: no valid IP addresses";
+    const details = `A result of version ${request.cniVersion} must hold an address; a network without ipam needs 0.3.0 or later.`;
+    throw new CniError(Code.invalidNetworkConfig, text, details);
+  }
+  warnUnknownKeys(host, findings);
+  return config;
+}
+
+/** As much of the configuration as can be read, for DEL, which must not fail on what it does not need. */
+export function readConfigLeniently(host: Host, request: Request): Config {
+  const findings: Findings = { problems: [], unknownKeys: [] };
+  const config = interpret(request, findings);
+  for (const { path, message } of findings.problems) warn(host, `ignored: ${path}: ${message}`);
+  return config;
+}

@@ -1,0 +1,35 @@
+// DEL: removes whatever is left of an attachment, whatever was killed, deleted or changed since ADD. Every part is
+// tried; what fails is collected and told at the end, and a later DEL tries again.
+
+import type { Outcome } from "../cni/outcome.ts";
+import type { Request } from "../cni/request.ts";
+import type { Host } from "../host.ts";
+import { Session } from "../kernel/session.ts";
+import * as veth from "../kernel/veth.ts";
+import { attachmentId, hostNameOf, removeMasquerade } from "./attachment.ts";
+import { readConfigLeniently } from "./config.ts";
+import { Failures } from "./failures.ts";
+import { runIpam } from "./ipam.ts";
+import { openNetnsIfAny } from "./netns.ts";
+import { readRecord, removeRecord } from "./record.ts";
+
+export function del(host: Host, request: Request): Outcome {
+  const config = readConfigLeniently(host, request);
+  // Before anything is touched: this refuses the host's own namespace.
+  const session = new Session(host, openNetnsIfAny(host, request));
+  const hostName = hostNameOf(host, request);
+  const record = readRecord(host, request.name, hostName);
+  const failures = new Failures();
+  // The link goes before the address is released: a new holder of the address must not meet the old one.
+  failures.attempt(() => veth.remove(session, hostName));
+  failures.attempt(() => veth.removeByContainerEnd(session, request.ifname));
+  failures.attempt(() => removeMasquerade(session, attachmentId(request), record));
+  // The configuration may have changed since; the record tells which plugin has the lease.
+  for (const type of new Set([config.ipamType, record?.ipamType ?? ""])) {
+    if (type !== "") failures.attempt(() => runIpam(host, request, type, "DEL"));
+  }
+  // Kept while something is left to do: the next DEL needs it.
+  if (failures.none) failures.attempt(() => removeRecord(host, request.name, hostName));
+  failures.throwIfAny();
+  return {};
+}

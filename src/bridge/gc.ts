@@ -1,0 +1,34 @@
+// GC: removes what belongs to attachments of this network that the runtime no longer knows. It goes by the records: a
+// link without one is nobody's to remove. Nothing is known about validity where no list is given, so nothing is removed.
+
+import type { Outcome } from "../cni/outcome.ts";
+import type { Request } from "../cni/request.ts";
+import { readValidAttachments } from "../cni/valid-attachments.ts";
+import type { Host } from "../host.ts";
+import { Session } from "../kernel/session.ts";
+import * as veth from "../kernel/veth.ts";
+import { removeMasquerade } from "./attachment.ts";
+import { readConfigLeniently } from "./config.ts";
+import { Failures } from "./failures.ts";
+import { runIpam } from "./ipam.ts";
+import { listRecords, removeRecord } from "./record.ts";
+
+export function gc(host: Host, request: Request): Outcome {
+  const config = readConfigLeniently(host, request);
+  const isValid = readValidAttachments(request);
+  const failures = new Failures();
+  if (isValid !== undefined) {
+    const session = new Session(host, undefined);
+    for (const record of listRecords(host, request.name)) {
+      if (isValid(record)) continue;
+      failures.attempt(() => {
+        veth.remove(session, record.hostName);
+        removeMasquerade(session, record, record);
+        removeRecord(host, request.name, record.hostName);
+      });
+    }
+  }
+  if (config.ipamType !== "") failures.attempt(() => runIpam(host, request, config.ipamType, "GC"));
+  failures.throwIfAny();
+  return {};
+}

@@ -1,0 +1,47 @@
+// Address management as the bridge uses it: host-local in this process, any other type as a program from CNI_PATH.
+
+import { delegate } from "../cni/delegate.ts";
+import { parseJson } from "../cni/json.ts";
+import type { Request, Verb } from "../cni/request.ts";
+import { parseResult, type Result } from "../cni/result.ts";
+import { warn } from "../cni/warn.ts";
+import { CniError, Code } from "../errors.ts";
+import type { Host } from "../host.ts";
+import { hostLocal } from "../host-local/plugin.ts";
+
+/** Runs one verb of the IPAM plugin; throws its error as it is. */
+export function runIpam(host: Host, request: Request, type: string, verb: Exclude<Verb, "ADD">): void {
+  if (type === "host-local") hostLocal[verb](host, { ...request, verb });
+  else delegate(host, request, type, verb);
+}
+
+function addByDelegate(host: Host, request: Request, type: string): Result {
+  const what = `the answer of IPAM plugin ${type}`;
+  try {
+    return parseResult(parseJson(delegate(host, request, type, "ADD"), what), request.cniVersion, what);
+  } catch (error) {
+    // A failed ADD, or one whose answer nobody understands, may hold an address (SPEC.md §Plugin Delegation).
+    releaseQuietly(host, request, type);
+    throw error;
+  }
+}
+
+/** Gives back what ADD was given, on the way out of another failure. */
+export function releaseQuietly(host: Host, request: Request, type: string): void {
+  try {
+    runIpam(host, request, type, "DEL");
+  } catch (error) {
+    warn(host, `IPAM DEL after a failed ADD: ${error instanceof Error ? error.message : error}`);
+  }
+}
+
+/** The addresses, routes and DNS that IPAM assigns; its `interfaces` do not count. Throws where it gives no address. */
+export function allocate(host: Host, request: Request, type: string): Result {
+  const result =
+    type === "host-local" ? hostLocal.ADD(host, request).result! : addByDelegate(host, request, type);
+  if (result.ips.length === 0) {
+    releaseQuietly(host, request, type);
+    throw new CniError(Code.delegationFailed, "IPAM plugin returned missing IP config");
+  }
+  return result;
+}

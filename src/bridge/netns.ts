@@ -1,0 +1,57 @@
+// CNI_NETNS: opening it, and telling a namespace that is gone from one that must not be touched.
+
+import type { Request } from "../cni/request.ts";
+import { ENOENT, ENOTDIR } from "../errno.ts";
+import { CniError, Code, HostError } from "../errors.ts";
+import { AT_FDCWD, type Host, ok, type Stat } from "../host.ts";
+
+const O_RDONLY = 0;
+const NSFS_MAGIC = 0x6e736673;
+/** Namespace files were in proc before Linux 3.19. */
+const PROC_SUPER_MAGIC = 0x9fa0;
+
+function refusal(netns: string, why: string): CniError {
+  return new CniError(Code.invalidEnvironment, `CNI_NETNS ${netns} ${why}`);
+}
+
+/** Throws code 4 where the descriptor is the plugin's own namespace, unless CNI_NETNS_OVERRIDE allows that. */
+function refuseOwn(host: Host, netns: string, fd: number): void {
+  const override = host.getenv("CNI_NETNS_OVERRIDE") ?? "";
+  if (override === "1" || override.toLowerCase() === "true") return;
+  const own = ok(host.fstatat(AT_FDCWD, "/proc/thread-self/ns/net", 0), "stat", "own namespace") as Stat;
+  const other = ok(host.fstat(fd), "stat", netns) as Stat;
+  if (own.dev === other.dev && own.ino === other.ino) {
+    throw refusal(
+      netns,
+      "is the plugin's own network namespace; plugin's netns and netns from CNI_NETNS should not be the same",
+    );
+  }
+}
+
+/** A descriptor of the namespace, or undefined where the path leads to none any more (gone, or an unmounted stub). */
+export function openNetnsIfAny(host: Host, { netns }: Request): number | undefined {
+  if (netns === undefined) return undefined;
+  const fd = host.openat(AT_FDCWD, netns, O_RDONLY, 0);
+  if (fd === -ENOENT || fd === -ENOTDIR) return undefined;
+  ok(fd, "open", `CNI_NETNS ${netns}`);
+  const type = ok(host.fstatfs(fd), "statfs", netns);
+  if (type !== NSFS_MAGIC && type !== PROC_SUPER_MAGIC) {
+    host.close(fd);
+    return undefined;
+  }
+  refuseOwn(host, netns, fd);
+  return fd;
+}
+
+/** A descriptor of the namespace; throws code 4 where there is none. */
+export function openNetns(host: Host, request: Request): number {
+  const netns = request.netns!;
+  try {
+    const fd = openNetnsIfAny(host, request);
+    if (fd !== undefined) return fd;
+  } catch (error) {
+    if (error instanceof HostError) throw refusal(netns, `cannot be opened: ${error.message}`);
+    throw error;
+  }
+  throw refusal(netns, "is not a network namespace, or does not exist");
+}

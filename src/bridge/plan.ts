@@ -1,0 +1,98 @@
+// The order of an ADD, as data. Two lists, because what IPAM answers lies between them, and an IPAM plugin such as dhcp
+// needs the link to be there when it is asked.
+
+import type { Step } from "../kernel/steps.ts";
+import type { SysctlStep } from "../kernel/sysctl.ts";
+import { parsePrefix } from "../net/ip.ts";
+import type { AttachmentId } from "../net/names.ts";
+import type { Config } from "./config.ts";
+import { gatewayOf, type Routing } from "./routing.ts";
+
+/** The names and MACs that one attachment gets. */
+export interface Identity {
+  readonly id: AttachmentId;
+  readonly hostName: string;
+  readonly hostMac: string;
+  readonly mac: string;
+  /** For a bridge that has yet to be made. */
+  readonly bridgeMac: string;
+}
+
+function sysctl(where: SysctlStep["where"], key: string, value: string, required = false): SysctlStep {
+  return { kind: "sysctl", where, key, value, required };
+}
+
+/** Bridge and veth pair: everything before addresses are known. */
+export function planLink(config: Config, { hostName, hostMac, mac, bridgeMac, id }: Identity): Step[] {
+  const mtu = config.mtu === undefined ? {} : { mtu: config.mtu };
+  return [
+    { kind: "bridge", name: config.bridge, mac: bridgeMac, promisc: config.promiscMode, ...mtu },
+    // CVE-2020-10749: a container must not be able to configure the host by a router advertisement.
+    sysctl("host", `net/ipv6/conf/${config.bridge}/accept_ra`, "0"),
+    { kind: "veth", hostName, hostMac, ifname: id.ifname, mac, bridge: config.bridge, ...mtu },
+    sysctl("host", `net/ipv6/conf/${hostName}/accept_ra`, "0"),
+    { kind: "port", name: hostName, hairpin: config.hairpinMode, isolated: config.portIsolation },
+  ];
+}
+
+/** Container sysctls that must be set before the interface gets an address and goes up. */
+function planContainerSysctls(ifname: string, hasIpv6: boolean): Step[] {
+  const ipv6 = `net/ipv6/conf/${ifname}`;
+  const steps: Step[] = [
+    sysctl("container", `${ipv6}/accept_dad`, "0"),
+    // The kernel announces the address when the interface goes up.
+    sysctl("container", `net/ipv4/conf/${ifname}/arp_notify`, "1"),
+  ];
+  if (!hasIpv6) return steps;
+  return [
+    ...steps,
+    sysctl("container", "net/ipv6/conf/lo/disable_ipv6", "0"),
+    sysctl("container", `${ipv6}/disable_ipv6`, "0", true),
+    sysctl("container", `${ipv6}/keep_addr_on_down`, "1"),
+  ];
+}
+
+/** Addresses, routes, gateway, forwarding, masquerading: everything that follows from IPAM's answer. */
+export function planAddressing(config: Config, { id, hostName }: Identity, routing: Routing): Step[] {
+  const addresses = routing.ips.map((ip) => ip.address);
+  const isIpv6 = (text: string) => parsePrefix(text)!.ip.length === 16;
+  const steps: Step[] = [
+    ...planContainerSysctls(id.ifname, addresses.some(isIpv6)),
+    { kind: "interface", name: id.ifname, addresses, dad: false },
+  ];
+  for (const route of routing.routes) {
+    steps.push({
+      kind: "route",
+      ifname: id.ifname,
+      dst: route.dst,
+      gw: gatewayOf(route, routing.ips),
+      mtu: route.mtu,
+      advmss: route.advmss,
+      priority: route.priority,
+      table: route.table,
+      scope: route.scope,
+    });
+  }
+  for (const address of routing.gateways) {
+    const siblings = routing.gateways.filter((other) => other !== address);
+    steps.push({ kind: "gateway", link: config.bridge, address, siblings, force: config.forceAddress });
+  }
+  if (routing.gateways.some((address) => !isIpv6(address))) {
+    steps.push(sysctl("host", "net/ipv4/ip_forward", "1", true));
+  }
+  if (routing.gateways.some(isIpv6)) steps.push(sysctl("host", "net/ipv6/conf/all/forwarding", "1", true));
+  if (config.ipMasq) {
+    for (const address of addresses) steps.push({ kind: "masquerade", address, owner: id });
+  }
+  steps.push({ kind: "carrier", name: hostName });
+  return steps;
+}
+
+/** A layer 2 network: no addresses, only the container's end up, unless that is left to somebody else. */
+export function planLayer2(config: Config, { id, hostName }: Identity): Step[] {
+  if (config.disableContainerInterface) return [];
+  return [
+    { kind: "interface", name: id.ifname, addresses: [], dad: false },
+    { kind: "carrier", name: hostName },
+  ];
+}

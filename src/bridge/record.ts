@@ -1,0 +1,136 @@
+// What is remembered of an attachment while it lives, in /run/cni-bridge/<network>/<host veth>: enough to undo it
+// without its namespace, its configuration or its IPAM plugin. Written before the first change and removed after the
+// last. It is a help, never an authority: what it says is checked against the kernel, and DEL works without it.
+
+import { isObject, parseJson } from "../cni/json.ts";
+import { warn } from "../cni/warn.ts";
+import { describeErrno, EEXIST, ENOENT } from "../errno.ts";
+import { AT_FDCWD, type Errno, type Host, ok } from "../host.ts";
+import type { AttachmentId } from "../net/names.ts";
+
+export interface AttachmentRecord extends AttachmentId {
+  readonly netns: string;
+  readonly bridge: string;
+  readonly hostName: string;
+  readonly ipamType: string;
+  /** With prefix; empty until IPAM has answered. */
+  readonly addresses: readonly string[];
+  /** The addresses are masqueraded. */
+  readonly ipMasq: boolean;
+}
+
+const DIRECTORY = "/run/cni-bridge";
+const O_RDONLY = 0;
+const O_WRONLY = 1;
+const O_CREAT = 0o100;
+const O_TRUNC = 0o1000;
+const O_NOFOLLOW = 0o400000;
+const AT_REMOVEDIR = 0x200;
+const MAX_BYTES = 1 << 20;
+
+function pathOf(network: string, hostName: string): string {
+  return `${DIRECTORY}/${network}/${hostName}`;
+}
+
+function makeDirectories(host: Host, network: string): Errno {
+  for (const path of [DIRECTORY, `${DIRECTORY}/${network}`]) {
+    const made = host.mkdirat(AT_FDCWD, path, 0o700);
+    if (made < 0 && made !== -EEXIST) return made;
+  }
+  return 0;
+}
+
+/** Writes `path` whole or not at all; with `exclusive` only where there is none yet. */
+function writeWhole(
+  host: Host,
+  { network, hostName }: AttachmentRecord,
+  bytes: Uint8Array,
+  exclusive: boolean,
+): Errno {
+  const path = pathOf(network, hostName);
+  // The dot keeps a half-written file out of every listing; a fixed name lets the next try replace it.
+  const temporary = pathOf(network, `.${hostName}`);
+  const flags = O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW;
+  let fd = host.openat(AT_FDCWD, temporary, flags, 0o600);
+  // Twice at most: the last attachment's DEL may remove the directory as soon as it is made.
+  for (let round = 0; fd === -ENOENT && round < 2; round++) {
+    const made = makeDirectories(host, network);
+    fd = made < 0 ? made : host.openat(AT_FDCWD, temporary, flags, 0o600);
+  }
+  if (fd < 0) return fd;
+  const written = host.write(fd, bytes);
+  host.close(fd);
+  if (written < 0) return written;
+  if (!exclusive) return host.renameat(AT_FDCWD, temporary, AT_FDCWD, path);
+  const linked = host.linkat(AT_FDCWD, temporary, AT_FDCWD, path);
+  host.unlinkat(AT_FDCWD, temporary, 0);
+  return linked;
+}
+
+/**
+ * Writes a record; false where `exclusive` is asked for and there is one. Where /run cannot be written the attachment
+ * goes on without: a warning.
+ */
+export function writeRecord(host: Host, record: AttachmentRecord, exclusive: boolean): boolean {
+  const done = writeWhole(host, record, host.encode(JSON.stringify(record)), exclusive);
+  if (done === -EEXIST) return false;
+  if (done < 0) {
+    const path = pathOf(record.network, record.hostName);
+    warn(
+      host,
+      `cannot write ${path}: ${describeErrno(-done)}; DEL will have to search for what belongs to it`,
+    );
+  }
+  return true;
+}
+
+/** The record of an attachment, or undefined where there is none or it cannot be understood. */
+export function readRecord(host: Host, network: string, hostName: string): AttachmentRecord | undefined {
+  const path = pathOf(network, hostName);
+  const fd = host.openat(AT_FDCWD, path, O_RDONLY | O_NOFOLLOW, 0);
+  if (fd < 0) return undefined;
+  const bytes = host.read(fd, MAX_BYTES);
+  host.close(fd);
+  if (typeof bytes === "number") return undefined;
+  try {
+    const record = parseJson(host.decode(bytes), path);
+    return isRecord(record) ? record : undefined;
+  } catch {
+    // Torn by a power cut in a /run that is no tmpfs: as good as none.
+    return undefined;
+  }
+}
+
+/** Every record of a network. */
+export function listRecords(host: Host, network: string): AttachmentRecord[] {
+  const directory = host.openat(AT_FDCWD, `${DIRECTORY}/${network}`, O_RDONLY | O_NOFOLLOW, 0);
+  if (directory < 0) return [];
+  const names = host.list(directory);
+  host.close(directory);
+  if (typeof names === "number") return [];
+  return names
+    .filter((name) => !name.startsWith("."))
+    .map((name) => readRecord(host, network, name))
+    .filter((record) => record !== undefined);
+}
+
+function isRecord(value: unknown): value is AttachmentRecord {
+  return (
+    isObject(value) &&
+    ["network", "containerId", "ifname", "netns", "bridge", "hostName", "ipamType"].every(
+      (key) => typeof value[key] === "string",
+    ) &&
+    Array.isArray(value.addresses) &&
+    value.addresses.every((address) => typeof address === "string")
+  );
+}
+
+/** Removes a record, and its directory when it was the last of its network. */
+export function removeRecord(host: Host, network: string, hostName: string): void {
+  const path = pathOf(network, hostName);
+  const gone = host.unlinkat(AT_FDCWD, path, 0);
+  if (gone !== -ENOENT) ok(gone, "remove", path);
+  host.unlinkat(AT_FDCWD, pathOf(network, `.${hostName}`), 0);
+  // Not empty while another attachment lives.
+  host.unlinkat(AT_FDCWD, `${DIRECTORY}/${network}`, AT_REMOVEDIR);
+}

@@ -1,0 +1,39 @@
+// The host's end as a port of the bridge: hairpin and isolation. Born enslaved with both off (veth.ts), so only what is
+// on is sent.
+
+import { AF_BRIDGE, setLink } from "../netlink/if-link.ts";
+import type { Difference } from "./difference.ts";
+import type { Session } from "./session.ts";
+
+export interface PortStep {
+  readonly kind: "port";
+  readonly name: string;
+  readonly hairpin: boolean;
+  readonly isolated: boolean;
+}
+
+export function apply(session: Session, step: PortStep): void {
+  const flags = [
+    ["hairpin mode", step.hairpin, { mode: 1 }],
+    ["isolation", step.isolated, { isolated: 1 }],
+  ] as const;
+  for (const [what, wanted, protinfo] of flags) {
+    if (!wanted) continue;
+    const change = { family: AF_BRIDGE, index: session.link("host", step.name).index!, protinfo };
+    session.route("host").ack(`set ${what} of ${step.name}`, setLink, change);
+  }
+}
+
+export function verify(session: Session, step: PortStep): Difference[] {
+  const port = session.findLink("host", step.name)?.slaveinfo?.data;
+  const differences: Difference[] = [];
+  for (const [what, wanted, found] of [
+    ["hairpin mode", step.hairpin, port?.mode],
+    ["isolation", step.isolated, port?.isolated],
+  ] as const) {
+    const is = found === undefined ? "no bridge port" : found === 1 ? "on" : "off";
+    const expected = wanted ? "on" : "off";
+    if (is !== expected) differences.push({ what: `${what} of ${step.name}`, expected, found: is });
+  }
+  return differences;
+}

@@ -1,0 +1,80 @@
+// The kernel as one run of the plugin sees it: its own network namespace ("host") and the container's, each through a
+// route socket that is opened when first needed and stays inside its namespace.
+
+import { ENODEV } from "../errno.ts";
+import { CniError, Code } from "../errors.ts";
+import { type Host, OWN_NETNS } from "../host.ts";
+import { AF_UNSPEC, getLink, type Link, RTNLGRP_LINK } from "../netlink/if-link.ts";
+import { getNsid } from "../netlink/rtnetlink.ts";
+import { NETLINK_NETFILTER, NETLINK_ROUTE, Socket } from "../netlink/socket.ts";
+
+export type Where = "host" | "container";
+
+export class Session {
+  readonly host: Host;
+  /** What was refused although the attachment works without it. */
+  readonly warnings: string[] = [];
+  readonly #netns: number | undefined;
+  readonly #routes: { [W in Where]?: Socket } = {};
+  #netfilter: Socket | undefined;
+  #announcements: Socket | undefined;
+
+  /** `netns`: descriptor of the container's namespace; undefined where it is gone. */
+  constructor(host: Host, netns: number | undefined) {
+    this.host = host;
+    this.#netns = netns;
+  }
+
+  get hasContainer(): boolean {
+    return this.#netns !== undefined;
+  }
+
+  /** The descriptor of a namespace, OWN_NETNS for the host's. */
+  netns(where: Where): number {
+    if (where === "host") return OWN_NETNS;
+    if (this.#netns === undefined) throw new Error("there is no container namespace");
+    return this.#netns;
+  }
+
+  /** The route socket inside a namespace. */
+  route(where: Where): Socket {
+    this.#routes[where] ??= Socket.open(this.host, this.netns(where), NETLINK_ROUTE);
+    return this.#routes[where];
+  }
+
+  /** The netfilter socket in the host's namespace. Left open to the end: closing it waits for what was deleted. */
+  netfilter(): Socket {
+    this.#netfilter ??= Socket.open(this.host, OWN_NETNS, NETLINK_NETFILTER);
+    return this.#netfilter;
+  }
+
+  /** What the host's namespace announces of its links from the first call on. */
+  announcements(): Socket {
+    this.#announcements ??= Socket.listen(this.host, OWN_NETNS, NETLINK_ROUTE, RTNLGRP_LINK);
+    return this.#announcements;
+  }
+
+  /** The link of that name, or undefined. */
+  findLink(where: Where, ifname: string): Link | undefined {
+    const request = { family: AF_UNSPEC, ifname };
+    return this.route(where).get(`look up ${ifname} (${where})`, getLink, request, [ENODEV]);
+  }
+
+  findLinkByIndex(where: Where, index: number): Link | undefined {
+    return this.route(where).get(`look up link ${index} (${where})`, getLink, { index }, [ENODEV]);
+  }
+
+  /** The number by which the host's namespace knows the container's (IFLA_LINK_NETNSID); negative: not at all. */
+  containerNsid(): number {
+    const request = { fd: this.netns("container") };
+    return this.route("host").get("look up the namespace's id", getNsid, request, [])?.nsid ?? -1;
+  }
+
+  /** The link of that name, which must be there. */
+  link(where: Where, ifname: string): Link {
+    const link = this.findLink(where, ifname);
+    if (link === undefined)
+      throw new CniError(Code.tryAgainLater, `${ifname} was deleted by another (${where})`);
+    return link;
+  }
+}

@@ -1,0 +1,65 @@
+// Every kind of step by name: how it is applied, verified and removed. A plan is a list of steps; ADD applies it in
+// order, CHECK verifies it, rollback removes what was applied, newest first.
+
+import * as bridge from "./bridge.ts";
+import * as carrier from "./carrier.ts";
+import type { Difference } from "./difference.ts";
+import * as gateway from "./gateway.ts";
+import * as containerInterface from "./interface.ts";
+import * as masquerade from "./masquerade.ts";
+import * as port from "./port.ts";
+import * as route from "./route.ts";
+import type { Session } from "./session.ts";
+import * as sysctl from "./sysctl.ts";
+import * as veth from "./veth.ts";
+
+export type Step =
+  | bridge.BridgeStep
+  | veth.VethStep
+  | port.PortStep
+  | sysctl.SysctlStep
+  | containerInterface.InterfaceStep
+  | route.RouteStep
+  | gateway.GatewayStep
+  | masquerade.MasqueradeStep
+  | carrier.CarrierStep;
+
+interface Kind<S> {
+  /** Makes it so. All or nothing: a step that throws has left nothing that `remove` would have to undo. */
+  readonly apply: (session: Session, step: S) => void;
+  /** How the kernel differs from what `apply` made. */
+  readonly verify: (session: Session, step: S) => Difference[];
+  /** Undoes it; absent is fine. Only what belongs to one attachment and does not go with its veth pair has one. */
+  readonly remove?: (session: Session, step: S) => void;
+}
+
+type Kinds = { readonly [K in Step["kind"]]: Kind<Extract<Step, { kind: K }>> };
+
+const kinds: Kinds = {
+  bridge,
+  veth: { ...veth, remove: (session, step) => veth.remove(session, step.hostName) },
+  port,
+  sysctl,
+  interface: containerInterface,
+  route,
+  gateway,
+  masquerade,
+  carrier,
+};
+
+// `kinds[step.kind]` and `step` agree by construction, which TypeScript cannot follow through a union.
+function kindOf(step: Step): Kind<Step> {
+  return kinds[step.kind] as Kind<Step>;
+}
+
+export function apply(session: Session, step: Step): void {
+  kindOf(step).apply(session, step);
+}
+
+export function verify(session: Session, step: Step): Difference[] {
+  return kindOf(step).verify(session, step);
+}
+
+export function remove(session: Session, step: Step): void {
+  kindOf(step).remove?.(session, step);
+}

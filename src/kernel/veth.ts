@@ -1,0 +1,126 @@
+// The veth pair of an attachment. One request makes both ends where they belong, named, with their MACs, the host's end
+// already up and enslaved; the kernel refuses only a peer that is born up (ENOTCONN). Everything else of the container's
+// end (addresses, routes) dies with the pair.
+
+import { EEXIST, ENODEV } from "../errno.ts";
+import { CniError, Code, NetlinkError } from "../errors.ts";
+import { formatMac, parseMac } from "../net/mac.ts";
+import { delLink, IFF_UP, newLink } from "../netlink/if-link.ts";
+import { NLM_F_CREATE, NLM_F_EXCL } from "../netlink/message.ts";
+import type { Difference } from "./difference.ts";
+import type { Session } from "./session.ts";
+
+export interface VethStep {
+  readonly kind: "veth";
+  /** The host's end, in the plugin's own namespace. */
+  readonly hostName: string;
+  readonly hostMac: string;
+  /** The container's end. */
+  readonly ifname: string;
+  readonly mac: string;
+  readonly bridge: string;
+  readonly mtu?: number;
+}
+
+/** Names who holds the name that made the kernel answer EEXIST. */
+function taken(session: Session, step: VethStep): CniError {
+  if (session.findLink("container", step.ifname) !== undefined) {
+    return new CniError(
+      Code.kernelRefused,
+      `interface "${step.ifname}" already exists in the container`,
+      "A container's interface is added once; DEL must come before another ADD.",
+    );
+  }
+  return new CniError(
+    Code.kernelRefused,
+    `host interface "${step.hostName}" of this container and interface already exists`,
+    "An earlier ADD made it, but its other end is not in this namespace under this name; DEL removes it.",
+  );
+}
+
+export function apply(session: Session, step: VethStep): void {
+  // Listen before the pair exists: its first announcement may be the one that `carrier` waits for.
+  session.announcements();
+  const mtu = step.mtu === undefined ? {} : { mtu: step.mtu };
+  const { errno, extack } = session.route("host").try(
+    newLink,
+    {
+      flags: IFF_UP,
+      change: IFF_UP,
+      address: parseMac(step.hostMac)!,
+      ifname: step.hostName,
+      ...mtu,
+      master: session.link("host", step.bridge).index!,
+      linkinfo: {
+        kind: "veth",
+        data: {
+          peer: {
+            address: parseMac(step.mac)!,
+            ifname: step.ifname,
+            ...mtu,
+            netNsFd: session.netns("container"),
+          },
+        },
+      },
+    },
+    NLM_F_CREATE | NLM_F_EXCL,
+  );
+  if (errno === EEXIST) throw taken(session, step);
+  if (errno !== 0) {
+    throw new NetlinkError(
+      errno,
+      `cannot make veth pair ${step.hostName} and ${step.ifname} in the container`,
+      extack,
+    );
+  }
+}
+
+export function verify(session: Session, step: VethStep): Difference[] {
+  const differences: Difference[] = [];
+  const expect = (what: string, expected: string, found: string) => {
+    if (expected !== found) differences.push({ what, expected, found });
+  };
+  const inside = session.findLink("container", step.ifname);
+  const outside = session.findLink("host", step.hostName);
+  const bridge = session.findLink("host", step.bridge);
+  if (inside === undefined || outside === undefined || bridge === undefined) {
+    const links = [
+      [`${step.ifname} in the container`, inside],
+      [step.hostName, outside],
+      [`bridge ${step.bridge}`, bridge],
+    ] as const;
+    for (const [what, link] of links) expect(what, "a link", link === undefined ? "none" : "a link");
+    return differences;
+  }
+  expect(`${step.ifname} kind`, "veth", inside.linkinfo?.kind ?? "other");
+  expect(`${step.ifname} MAC`, step.mac, formatMac(inside.address!));
+  expect(`other end of ${step.ifname}`, `${outside.index}`, `${inside.link}`);
+  expect(`other end of ${step.hostName}`, `${inside.index}`, `${outside.link}`);
+  expect(`${step.hostName} MAC`, step.hostMac, formatMac(outside.address!));
+  expect(`bridge of ${step.hostName}`, `${bridge.index}`, `${outside.master ?? "none"}`);
+  if (step.mtu !== undefined) expect(`${step.ifname} mtu`, `${step.mtu}`, `${inside.mtu}`);
+  return differences;
+}
+
+/** Deletes the pair by its host's end. Absent is fine; so is a name that something else than a veth holds: not ours. */
+export function remove(session: Session, hostName: string): void {
+  const link = session.findLink("host", hostName);
+  if (link?.linkinfo?.kind !== "veth") return;
+  const { errno, extack } = session.route("host").try(delLink, { index: link.index! });
+  if (errno !== 0 && errno !== ENODEV) throw new NetlinkError(errno, `cannot delete ${hostName}`, extack);
+}
+
+/**
+ * Deletes the pair whose container end has this name, where its other end is in the plugin's own namespace: one that the
+ * reference made under a random name. Whatever else has the name is not ours and stays.
+ */
+export function removeByContainerEnd(session: Session, ifname: string): void {
+  if (!session.hasContainer) return;
+  const inside = session.findLink("container", ifname);
+  if (inside?.linkinfo?.kind !== "veth" || inside.link === undefined) return;
+  const outside = session.findLinkByIndex("host", inside.link);
+  // Both ends point at each other, and the host's end says that its peer is in the container's namespace.
+  if (outside?.linkinfo?.kind !== "veth" || outside.link !== inside.index) return;
+  if (outside.linkNetnsid !== session.containerNsid()) return;
+  remove(session, outside.ifname!);
+}
