@@ -48,11 +48,13 @@ static CALLS: &[Call] = calls! {
     fstatfs(int)                      => file::fstatfs;
     list(int)                         => |fd| file::list(fd).map(|names| names.into_iter().map(Text).collect::<Vec<_>>());
     readlinkat(int, path)             => |fd, path| file::readlinkat(fd, path).map(Text);
+    symlinkat(path, int, path)        => file::symlinkat;
     mkdirat(int, path, int)           => file::mkdirat;
     linkat(int, path, int, path)      => file::linkat;
     renameat(int, path, int, path)    => file::renameat;
     unlinkat(int, path, int)          => file::unlinkat;
     fsync(int)                        => file::fsync;
+    futimens(int, number)             => file::futimens;
     flock(int, number)                => file::flock;
 
     socket(int, int, int, int)        => socket::socket;

@@ -150,6 +150,11 @@ pub fn readlinkat(dirfd: c_int, path: &CStr) -> Result<Vec<u8>> {
     Ok(target)
 }
 
+pub fn symlinkat(target: &CStr, dirfd: c_int, path: &CStr) -> Result<c_int> {
+    // SAFETY: both are C strings that outlive the call.
+    check(unsafe { libc::symlinkat(target.as_ptr(), dirfd, path.as_ptr()) })
+}
+
 pub fn mkdirat(dirfd: c_int, path: &CStr, mode: c_int) -> Result<c_int> {
     // SAFETY: the path is a C string that outlives the call.
     check(unsafe { libc::mkdirat(dirfd, path.as_ptr(), mode as mode_t) })
@@ -173,6 +178,17 @@ pub fn unlinkat(dirfd: c_int, path: &CStr, flags: c_int) -> Result<c_int> {
 pub fn fsync(fd: c_int) -> Result<c_int> {
     // SAFETY: touches no memory.
     retry(|| check(unsafe { libc::fsync(fd) }))
+}
+
+/// Sets the modification time, in milliseconds since the epoch (whole ones exactly), and leaves the access time.
+pub fn futimens(fd: c_int, mtime_ms: f64) -> Result<c_int> {
+    let seconds = (mtime_ms / 1000.0).floor();
+    let omit = libc::timespec { tv_sec: 0, tv_nsec: libc::UTIME_OMIT };
+    let nanoseconds = (mtime_ms - seconds * 1000.0) * 1e6;
+    let mtime = libc::timespec { tv_sec: seconds as libc::time_t, tv_nsec: nanoseconds as libc::c_long };
+    let times = [omit, mtime];
+    // SAFETY: the array outlives the call.
+    check(unsafe { libc::futimens(fd, times.as_ptr()) })
 }
 
 /// Takes the exclusive lock. The wait is the kernel's own queue, so waiters are served in order; no timer is made where
