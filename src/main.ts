@@ -28,7 +28,8 @@ export default function main(host: Host): number {
   return runTool(host);
 }
 
-function runPlugin(host: Host, name: string, plugin: Plugin): number {
+/** Answers one call of the plugin that is called `name`. */
+export function runPlugin(host: Host, name: string, plugin: Plugin): number {
   const command = host.getenv("CNI_COMMAND") ?? "";
   if (command === "") {
     host.write(STDERR, host.encode(about(name)));
