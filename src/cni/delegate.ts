@@ -45,7 +45,8 @@ export function delegate(host: Host, request: Request, type: string, verb: Verb)
 /** The first regular file of that name in CNI_PATH, executable or not, as libcni's FindInPath. */
 function findPlugin(host: Host, { path }: Request, type: string, verb: Verb): string {
   if (type === "") throw new CniError(Code.invalidNetworkConfig, "no plugin name provided");
-  if (/[/\0]/.test(type)) throw new CniError(Code.invalidNetworkConfig, `invalid plugin name: ${type}`);
+  if (type.includes("/") || type.includes("\0"))
+    throw new CniError(Code.invalidNetworkConfig, `invalid plugin name: ${type}`);
   if (path.length === 0) {
     throw new CniError(
       Code.invalidEnvironment,

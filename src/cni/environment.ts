@@ -27,8 +27,15 @@ const required = new Map([
   ["GC", ["CNI_PATH"]],
 ]);
 
-/** A container ID and a network name: both become parts of file names. */
-export const identifier = /^[A-Za-z0-9][A-Za-z0-9_.-]*$/;
+/** Whether a text is `[A-Za-z0-9][A-Za-z0-9_.-]*`, as a container ID and a network name must be. */
+export function isIdentifier(text: string): boolean {
+  const [first = ""] = text;
+  return isAlphanumeric(first) && [...text].every((char) => isAlphanumeric(char) || "_.-".includes(char));
+}
+
+function isAlphanumeric(char: string): boolean {
+  return (char >= "a" && char <= "z") || (char >= "A" && char <= "Z") || (char >= "0" && char <= "9");
+}
 
 /** Reads and checks the variables of one call; code 4 with the name of every variable that is missing or malformed. */
 export function readEnvironment(host: Host): Environment {
@@ -67,7 +74,7 @@ export function readEnvironment(host: Host): Environment {
 
 function findFault(host: Host, name: string, value: string): string | undefined {
   if (name === "CNI_CONTAINERID")
-    return identifier.test(value) ? undefined : "invalid characters in containerID";
+    return isIdentifier(value) ? undefined : "invalid characters in containerID";
   if (name === "CNI_IFNAME") return findNameFault(host, value);
   return undefined;
 }
@@ -77,7 +84,9 @@ function findNameFault(host: Host, ifname: string): string | undefined {
   if (host.encode(ifname).length > 15)
     return "interface name is too long, it should be less than 16 characters";
   if (ifname === "." || ifname === "..") return "interface name is . or ..";
-  if (/[/:\s\u0085]/.test(ifname)) return "interface name contains / or : or whitespace characters";
+  if ([...ifname].some((char) => "/:\u0085".includes(char) || char.trim() === "")) {
+    return "interface name contains / or : or whitespace characters";
+  }
   // Bytes that are no UTF-8 reach us as U+FFFD: the interface would get another name than the caller asked for.
   if (ifname.includes("\uFFFD")) return "interface name is not UTF-8";
   return undefined;

@@ -6,7 +6,11 @@ import { CniError, Code, HostError, NetlinkError } from "../errors.ts";
 /** The exact text, indented by four spaces and without a newline, as the reference prints its own. */
 export function formatError(error: CniError, cniVersion: string): string {
   const { code, message, details } = error;
-  const msg = message.replace(/\s*[\r\n]+\s*/g, " ").trim();
+  const lines = message.replaceAll("\r", "\n").split("\n");
+  const msg = lines
+    .map((line) => line.trim())
+    .filter((line) => line !== "")
+    .join(" ");
   return JSON.stringify({ cniVersion, code, msg, ...(details && { details }) }, null, 4);
 }
 

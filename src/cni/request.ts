@@ -3,7 +3,7 @@
 // verb (main.ts runs the first two). Plugins read their own keys from `config`.
 
 import { CniError, Code } from "../errors.ts";
-import { type Environment, identifier } from "./environment.ts";
+import { type Environment, isIdentifier } from "./environment.ts";
 import { findKey } from "./json.ts";
 import type { NetworkConfig } from "./network-config.ts";
 import { checkVersion, isSupported, undeclaredVersion } from "./versions.ts";
@@ -37,7 +37,7 @@ export interface Request {
 export function checkRequest(environment: Environment, { stdin, json }: NetworkConfig): Request {
   const name = readText(json, "name");
   if (name === "") throw new CniError(Code.invalidNetworkConfig, "missing network name");
-  if (!identifier.test(name)) {
+  if (!isIdentifier(name)) {
     throw new CniError(Code.invalidNetworkConfig, "invalid characters found in network name", name);
   }
   const cniVersion = readText(json, "cniVersion") || undeclaredVersion;

@@ -81,7 +81,7 @@ function parseVersion(cniVersion: string): number[] {
     throw new CniError(Code.decodingFailure, `cniVersion "${cniVersion}" has more than three parts`);
   }
   return parts.map((part) => {
-    if (!/^[+-]?[0-9]+$/.test(part)) {
+    if (part === "" || ![...part].every((char) => char >= "0" && char <= "9")) {
       throw new CniError(Code.decodingFailure, `cniVersion "${cniVersion}": "${part}" is not a number`);
     }
     return Number(part);
