@@ -4,17 +4,21 @@ import { CniError, Code } from "../errors.ts";
 
 /** The value of a JSON text; code 6, naming `what`, for anything else, nesting beyond the engine's stack included. */
 export function parseJson(text: string, what: string): unknown {
-  if (text.trim() === "") throw new CniError(Code.decodingFailure, `cannot decode ${what}: it is empty`);
   try {
     return JSON.parse(text);
   } catch (error) {
-    const start = text.startsWith("\uFEFF") ? "it starts with a byte order mark" : "it is not one JSON value";
     throw new CniError(
       Code.decodingFailure,
-      `cannot decode ${what}: ${start}`,
+      `cannot decode ${what}: ${findFault(text)}`,
       error instanceof Error ? error.message : String(error),
     );
   }
+}
+
+function findFault(text: string): string {
+  if (text.trim() === "") return "it is empty";
+  if (text.startsWith("\uFEFF")) return "it starts with a byte order mark";
+  return "it is not one JSON value";
 }
 
 /** Whether a value is a JSON object: neither null nor an array. */
