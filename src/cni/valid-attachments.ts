@@ -12,7 +12,8 @@ const shape = array(object({ containerID: string, ifname: string }, { open: true
 
 /**
  * Whether an attachment is on the list; undefined where there is no list (absent or null: nothing is known, nothing may
- * be freed). An empty list means that none is valid. Throws code 7 for a list that cannot be read.
+ * be freed). An empty list means that none is valid. An attachment whose ifname is "", because what is known of it does
+ * not say, is on the list with any of its container's. Throws code 7 for a list that cannot be read.
  */
 export function readValidAttachments({ config }: Request): IsValid | undefined {
   const key = ["cni.dev/valid-attachments", "cni.dev/attachments"].find(
@@ -25,6 +26,7 @@ export function readValidAttachments({ config }: Request): IsValid | undefined {
     if (!containerID || !ifname)
       findings.problems.push({ path: key, message: "each needs containerID and ifname" });
     valid.add(`${containerID}\0${ifname}`);
+    valid.add(`${containerID}\0`);
   }
   const [first] = findings.problems;
   if (first !== undefined) throw new CniError(Code.invalidNetworkConfig, `${first.path}: ${first.message}`);

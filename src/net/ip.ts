@@ -171,6 +171,16 @@ export function nextIp(ip: Ip): Ip {
   return next;
 }
 
+/** The address one lower; before the first of its family, the last. */
+export function previousIp(ip: Ip): Ip {
+  const previous = ip.slice();
+  for (let index = previous.length - 1; index >= 0; index--) {
+    previous[index] = (previous[index]! - 1) & 255;
+    if (previous[index] !== 255) break;
+  }
+  return previous;
+}
+
 /** The bits of byte `index` that belong to a network of `length` bits. */
 function maskByte(length: number, index: number): number {
   const bits = length - 8 * index;

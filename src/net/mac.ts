@@ -9,7 +9,7 @@ export function parseMac(text: string): Uint8Array | undefined {
   const width = dotted ? 4 : 2;
   if (groups.some((group) => group.length !== width)) return undefined;
   const digits = groups.join("");
-  if (!/^[0-9a-f]+$/i.test(digits)) return undefined;
+  if (![...digits].every((digit) => "0123456789abcdefABCDEF".includes(digit))) return undefined;
   return Uint8Array.from({ length: 6 }, (_, index) =>
     Number.parseInt(digits.slice(2 * index, 2 * index + 2), 16),
   );

@@ -12,6 +12,7 @@ import {
   nextIp,
   parseIp,
   parsePrefix,
+  previousIp,
 } from "../../src/net/ip.ts";
 
 const bytes4 = fc.uint8Array({ minLength: 4, maxLength: 4 });
@@ -193,6 +194,14 @@ describe("nextIp and compareIp", () => {
     fc.assert(
       fc.property(fc.oneof(fc.tuple(bytes4, bytes4), fc.tuple(bytes16, bytes16)), ([a, b]) => {
         expect(Math.sign(compareIp(a, b))).toBe(big(a) < big(b) ? -1 : big(a) > big(b) ? 1 : 0);
+      }),
+    );
+  });
+
+  it("previousIp undoes nextIp", () => {
+    fc.assert(
+      fc.property(anyIp, (ip) => {
+        expect(equalIp(previousIp(nextIp(ip)), ip)).toBe(true);
       }),
     );
   });

@@ -1,0 +1,207 @@
+// The leases of a locked store with the index beside them: whether the index can be trusted, and the scan that rebuilds
+// it when not.
+//
+// The directory's modification time is the seal. Whatever another program does to the leases (the reference makes and
+// unlinks files there) sets it to the present; after each change of our own we set it back to the one instant that the
+// index's stamp names, which lies in the past, so that no clock tick can give it by chance. So an index is trusted
+// exactly if the directory still has the stamped time, and never in another boot than the stamp's, because a power cut
+// may keep one file and lose another. A kill between a change and its seal costs one scan.
+//
+// What a trusted entry says is still confirmed by reading the leases it names.
+
+import { ok } from "../host.ts";
+import {
+  type Attachment,
+  findAttachment,
+  indexDir,
+  listAttachments,
+  type RecordedLease,
+  readEntry,
+  removeAttachment,
+  writeAttachment,
+  writeEntry,
+} from "./attachment-index.ts";
+import { isOfEarlierBoot } from "./attachment-proof.ts";
+import { formatOwner, isTorn, type Owner, parseLease, sameOwner } from "./lease.ts";
+import { type NodeIdentity, readBootId, readMachineId } from "./node-identity.ts";
+import { type LeaseFile, listLeases, readLease, type Store } from "./store.ts";
+
+interface Stamp extends NodeIdentity {
+  /** The directory's time, in milliseconds, while the index is right. */
+  readonly mtimeMs: number;
+  /** Whether the dead of earlier boots were looked for in this one. */
+  readonly swept: boolean;
+}
+
+/** A file named by an address that is no lease any more: what a power cut left. */
+export interface Remains {
+  readonly name: string;
+  /** Whose lease it was, as far as the index knows. */
+  readonly of: Attachment | undefined;
+}
+
+/** All that a scan found. */
+export interface Ledger {
+  /** By `formatOwner`. */
+  readonly attachments: ReadonlyMap<string, Attachment>;
+  readonly remains: readonly Remains[];
+}
+
+const stampName = "stamp";
+
+export class Books {
+  readonly store: Store;
+  readonly node: NodeIdentity;
+  readonly #writable: boolean;
+  /** Undefined while the index is not to be trusted. */
+  #stamp: Stamp | undefined;
+  #swept: boolean;
+  /** What the last scan found, until something is changed. */
+  #ledger: Ledger | undefined;
+
+  /** Reads what is needed to trust the index. Without `writable` nothing is ever written. */
+  constructor(store: Store, writable: boolean) {
+    const { host } = store;
+    this.store = store;
+    this.#writable = writable;
+    const boot = readBootId(host);
+    const stamp = readEntry(store, stampName) as Stamp | undefined;
+    const current = stamp !== undefined && boot !== "" && stamp.boot === boot;
+    this.node = { boot, machine: current ? stamp.machine : readMachineId(host) };
+    this.#stamp = current && directoryTime(store) === stamp.mtimeMs ? stamp : undefined;
+    this.#swept = current && stamp.swept;
+  }
+
+  /** Whether the dead of earlier boots have been looked for in this one. */
+  get swept(): boolean {
+    return this.#swept;
+  }
+
+  /** The attachment with the leases it really holds; undefined when it holds none. Confirmed, and by a scan if in doubt. */
+  find(owner: Owner): Attachment | undefined {
+    if (this.#stamp !== undefined) {
+      const attachment = findAttachment(this.store, owner);
+      if (attachment === undefined) return undefined;
+      if (sameOwner(attachment, owner) && attachment.leases.every(({ name }) => this.#isHeldBy(name, owner)))
+        return attachment;
+    }
+    return this.scan().attachments.get(formatOwner(owner));
+  }
+
+  #isHeldBy(name: string, owner: Owner): boolean {
+    const lease = readLease(this.store, name);
+    if (typeof lease === "number") return false;
+    const found = parseLease(lease.text);
+    return found !== undefined && sameOwner(found, owner);
+  }
+
+  /** Reads every lease and every entry, and makes the index right. */
+  scan(): Ledger {
+    if (this.#ledger !== undefined) return this.#ledger;
+    const entries = new Map(listAttachments(this.store).map((entry) => [formatOwner(entry), entry]));
+    const ledger = compare(this.node, readAll(this.store), entries);
+    if (this.#writable) this.#rebuild(entries, ledger);
+    this.#ledger = ledger;
+    return ledger;
+  }
+
+  #rebuild(entries: ReadonlyMap<string, Attachment>, { attachments, remains }: Ledger): void {
+    this.#stamp = undefined;
+    let written = 0;
+    for (const [key, attachment] of attachments) {
+      if (entries.get(key) !== attachment)
+        written = Math.min(written, writeAttachment(this.store, attachment));
+    }
+    const needed = new Set(remains.map(({ of }) => of));
+    for (const [key, entry] of entries) {
+      if (!attachments.has(key) && !needed.has(entry)) removeAttachment(this.store, entry);
+    }
+    // The index is a cache: where it cannot be written each call scans, and leases are taken and released all the same.
+    if (written >= 0) this.#restamp();
+  }
+
+  #restamp(): void {
+    const { host, dir } = this.store;
+    // Making it changes the directory's time, so it comes first.
+    host.mkdirat(dir, indexDir, 0o700);
+    // In the past by more than the coarsest time stamp of a file system (2 s).
+    const [high = 0, low = 0] = host.random(2);
+    if (host.futimens(dir, Math.floor(host.realtime()) - 3000 - high * 256 - low) < 0) return;
+    const stamp = { ...this.node, mtimeMs: directoryTime(this.store), swept: this.#swept };
+    if (writeEntry(this.store, stampName, stamp) >= 0) this.#stamp = stamp;
+  }
+
+  /** Remembers that the dead of earlier boots were looked for. */
+  markSwept(): void {
+    if (this.#swept) return;
+    this.#swept = true;
+    if (this.#stamp !== undefined) this.#restamp();
+  }
+
+  /** Notes that an entry could not be written: the next call has to scan. */
+  distrust(): void {
+    this.#stamp = undefined;
+  }
+
+  /** After the last change of leases and entries that belong together. */
+  seal(): void {
+    this.#ledger = undefined;
+    if (this.#stamp === undefined) return;
+    // Where it fails the time stays the present, and the next call scans.
+    this.store.host.futimens(this.store.dir, this.#stamp.mtimeMs);
+  }
+}
+
+function directoryTime({ host, dir, path }: Store): number {
+  return ok(host.fstat(dir), "stat", path).mtimeMs;
+}
+
+function readAll(store: Store): LeaseFile[] {
+  return listLeases(store).flatMap((name) => {
+    const lease = readLease(store, name);
+    // What cannot be read is not a lease, and its address stays taken.
+    return typeof lease === "number" ? [] : [lease];
+  });
+}
+
+/** What leases and entries together say. An entry that is still right is kept as the very object. */
+function compare(
+  node: NodeIdentity,
+  files: readonly LeaseFile[],
+  entries: ReadonlyMap<string, Attachment>,
+): Ledger {
+  const recorded = new Map<string, Attachment>();
+  for (const entry of entries.values()) for (const { name } of entry.leases) recorded.set(name, entry);
+  const held = new Map<string, { owner: Owner; leases: RecordedLease[] }>();
+  const remains: Remains[] = [];
+  for (const { name, text, ino, mtimeMs } of files) {
+    const of = recorded.get(name);
+    const owner = parseLease(text);
+    // In the boot it was written a lease is whole: a shorter one there is the old form, the id alone.
+    if (owner === undefined || (of !== undefined && isTorn(text, of) && isOfEarlierBoot(node, of))) {
+      remains.push({ name, of });
+      continue;
+    }
+    const key = formatOwner(owner);
+    const together = held.get(key);
+    if (together === undefined) held.set(key, { owner, leases: [{ name, ino, mtimeMs }] });
+    else together.leases.push({ name, ino, mtimeMs });
+  }
+  const attachments = new Map<string, Attachment>();
+  for (const [key, { owner, leases }] of held)
+    attachments.set(key, agree(node, owner, leases, entries.get(key)));
+  return { attachments, remains };
+}
+
+/** What is known of an attachment that holds these leases. What was recorded of other files says nothing of these. */
+function agree(
+  node: NodeIdentity,
+  owner: Owner,
+  leases: readonly RecordedLease[],
+  entry: Attachment | undefined,
+): Attachment {
+  const isRecorded = ({ name, ino, mtimeMs }: RecordedLease) =>
+    entry?.leases.some((known) => known.name === name && known.ino === ino && known.mtimeMs === mtimeMs);
+  if (entry === undefined || !leases.every(isRecorded)) return { ...owner, ...node, leases };
+  return entry.leases.length === leases.length ? entry : { ...entry, leases };
+}
