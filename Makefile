@@ -2,18 +2,22 @@
 
 BINDIR ?= /opt/cni/bin
 DESTDIR ?=
-TARGET ?= $(shell rustc -vV | sed -n 's/^host: //p')
+HOST_TARGET := $(shell rustc -vV 2>/dev/null | sed -n 's/^host: //p')
+TARGET ?= $(HOST_TARGET)
 
 NODE_MODULES := node_modules/.package-lock.json
 TS_SOURCES := $(shell find src -name '*.ts')
 RUST_SOURCES := $(shell find native/src -name '*.rs') native/Cargo.toml native/Cargo.lock native/build.rs
-EXECUTABLE = native/target/$(TARGET)/release/cni-bridge
 
-# A static executable, and no path of the machine that built it inside. --target keeps these flags off build.rs.
+# A static executable at a fixed address (docs/native.md says what that saves), and no path of this machine in it.
 CARGO_HOME ?= $(HOME)/.cargo
-export RUSTFLAGS = -C target-feature=+crt-static -C relocation-model=static \
+export RUSTFLAGS := -C target-feature=+crt-static -C relocation-model=static \
 	--remap-path-prefix=$(CARGO_HOME)=cargo --remap-path-prefix=$(CURDIR)=.
-export CFLAGS = -ffile-prefix-map=$(CURDIR)=.
+export CFLAGS_$(subst -,_,$(TARGET)) := -fno-pic -fno-pie -ffile-prefix-map=$(CURDIR)=.
+
+# NB: no --target for this machine's own. With it, build.rs would get the C flags and not the Rust ones that fit them.
+CARGO_TARGET := $(if $(filter-out $(HOST_TARGET),$(TARGET)),--target $(TARGET))
+RELEASE := native/target/$(if $(CARGO_TARGET),$(TARGET)/)release
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -37,7 +41,7 @@ check: build/plugin.js
 	npx tsc -p test
 	npx biome ci .
 	cargo fmt --manifest-path native/Cargo.toml --check
-	cd native && cargo clippy --locked --target $(TARGET) --all-targets -- -D warnings
+	cd native && cargo clippy --locked $(CARGO_TARGET) --all-targets -- -D warnings
 	@if command -v shellcheck >/dev/null; then shellcheck scripts/*.sh; else echo "shellcheck is not installed: skipped"; fi
 
 ## test           unit, native and kernel tests
@@ -49,7 +53,7 @@ test-unit: $(NODE_MODULES)
 
 ## test-native    the Rust host
 test-native: build/plugin.js
-	cd native && cargo test --locked --target $(TARGET)
+	cd native && cargo test --locked $(CARGO_TARGET)
 
 ## test-kernel    the executable against this kernel, in namespaces of its own (root)
 test-kernel: build
@@ -70,7 +74,7 @@ install: build
 ## size           bytes of the executable and the bytecode; instructions of VERSION where valgrind is installed
 size: build
 	@stat -c '%s bytes executable' dist/bridge
-	@stat -c '%s bytes bytecode' "$$(ls -t native/target/$(TARGET)/release/build/cni-bridge-*/out/plugin.bytecode | head -n 1)"
+	@stat -c '%s bytes bytecode' "$$(ls -t $(RELEASE)/build/cni-bridge-*/out/plugin.bytecode | head -n 1)"
 	@if command -v valgrind >/dev/null; then \
 		CNI_COMMAND=VERSION valgrind --tool=callgrind --callgrind-out-file=/dev/null dist/bridge 2>&1 >/dev/null </dev/null | \
 			sed -n 's/.*Collected : \([0-9]*\)$$/\1 instructions for VERSION/p'; \
@@ -91,9 +95,9 @@ build/.bundled: $(TS_SOURCES) scripts/bundle.mjs $(NODE_MODULES) | preflight
 	@touch $@
 
 dist/bridge: build/plugin.js $(RUST_SOURCES) Makefile
-	cd native && cargo build --locked --release --target $(TARGET)
+	cd native && cargo build --locked --release $(CARGO_TARGET)
 	@mkdir -p dist
-	cp $(EXECUTABLE) dist/bridge.new
+	cp $(RELEASE)/cni-bridge dist/bridge.new
 	mv -f dist/bridge.new dist/bridge
 	ln -f dist/bridge dist/host-local
 	ln -f dist/bridge dist/cni-bridge

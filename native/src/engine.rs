@@ -69,3 +69,94 @@ fn stack_size() -> usize {
     let failed = unsafe { libc::getrlimit(libc::RLIMIT_STACK, &raw mut limit) };
     if failed != 0 { WANTED / 4 } else { WANTED.min(usize::try_from(limit.rlim_cur / 2).unwrap_or(WANTED)) }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rquickjs::context::intrinsic::Eval;
+
+    /// What an expression gives as text, in a context where `host` is the host object.
+    fn evaluate(expression: &str) -> String {
+        let runtime = Runtime::new().unwrap();
+        runtime.set_max_stack_size(1 << 20);
+        let context = Context::custom::<(Chosen, Eval)>(&runtime).unwrap();
+        context.with(|ctx| {
+            // SAFETY: the context is live and entered.
+            let host =
+                unsafe { Value::from_raw(ctx.clone(), host::object(ctx.as_raw().as_ptr(), vec![c"bridge", c"\xff"])) };
+            ctx.globals().set("host", host).unwrap();
+            match ctx.eval::<Value, _>(expression) {
+                // SAFETY: the value belongs to this context.
+                Ok(value) => unsafe { value::describe(ctx.as_raw().as_ptr(), value.as_raw()) }.unwrap(),
+                Err(error) => describe(&ctx, &error),
+            }
+        })
+    }
+
+    #[test]
+    fn values_pass_both_ways() {
+        let cases = [
+            ("host.argv.join()", "bridge,\u{fffd}"),
+            ("host.encode('a\\u{20ac}').join()", "97,226,130,172"),
+            ("host.encode('\\ud800x\\udc00').join()", "239,191,189,120,239,191,189"),
+            ("host.encode('\\ud83d\\ude00').join()", "240,159,152,128"),
+            ("host.encode('a\\0b').join()", "97,0,98"),
+            ("host.encode('').length", "0"),
+            ("host.decode(new Uint8Array([97, 255, 0, 98]))", "a\u{fffd}\0b"),
+            ("host.decode(new Uint8Array([1, 97, 98]).subarray(1))", "ab"),
+            ("host.decode(new Uint8Array(0))", ""),
+            ("host.getenv('CARGO_PKG_NAME')", "cni-bridge"),
+            ("host.getenv('NO_SUCH_NAME')", "undefined"),
+            ("host.random(16).length", "16"),
+            ("host.monotonic() > 0 && host.realtime() > 1.7e12", "true"),
+            // The first bytes of SHA-512(\"abc\"), FIPS 180-2 appendix C.
+            ("host.sha512(host.encode('abc')).subarray(0, 4).join()", "221,175,53,161"),
+            ("host.openat(-100, '/nonexistent', 0, 0)", "-2"),
+            ("host.openat(-100, '/etc\\0/passwd', 0, 0)", "-22"),
+            ("host.fstatfs(host.openat(-100, '/proc', 0, 0)) === 0x9fa0", "true"),
+            (
+                "(s => [s.mode >> 12, s.size >= 0, s.mtimeMs > 0, s.ino > 0])(host.fstatat(-100, '/', 0)).join()",
+                "4,true,true,true",
+            ),
+            ("host.list(host.openat(-100, '/proc/self/task', 0, 0)).length > 0", "true"),
+            ("host.spawn('/bin/echo', ['echo', 'x'], [], new Uint8Array(0), 5000).stdout.join()", "120,10"),
+        ];
+        for (expression, answer) in cases {
+            assert_eq!(evaluate(expression), answer, "{expression}");
+        }
+    }
+
+    #[test]
+    fn a_wrong_argument_is_named() {
+        let cases = [
+            ("host.close('3')", "TypeError: argument 1 of close is not an integer of 32 bits"),
+            ("host.close(1.5)", "TypeError: argument 1 of close is not an integer of 32 bits"),
+            ("host.write(1)", "TypeError: argument 2 of write is not a Uint8Array"),
+            ("host.write(1, [1])", "TypeError: argument 2 of write is not a Uint8Array"),
+            ("host.openat(-100, undefined, 0, 0)", "TypeError: argument 2 of openat is not a string"),
+            ("host.read(0, -1)", "TypeError: argument 2 of read is not a size"),
+            ("host.poll([1, 'x'], 0)", "TypeError: argument 1 of poll is not an integer of 32 bits"),
+        ];
+        for (expression, error) in cases {
+            assert_eq!(evaluate(expression).lines().next(), Some(error), "{expression}");
+        }
+    }
+
+    #[test]
+    fn what_was_thrown_is_told_with_its_place() {
+        let text = evaluate("function inner() { throw new RangeError('too far') } inner()");
+        assert!(text.starts_with("RangeError: too far\n    at inner ("), "{text}");
+        assert_eq!(evaluate("throw 'text'"), "text");
+        assert_eq!(evaluate("throw undefined"), "undefined");
+        assert_eq!(evaluate("throw { toString() { throw 1 } }"), "");
+    }
+
+    #[test]
+    fn deep_nesting_throws() {
+        for expression in
+            ["JSON.parse('['.repeat(1e6))", "JSON.parse('{\"a\":'.repeat(1e6))", "(function f() { f() })()"]
+        {
+            assert!(evaluate(expression).starts_with("RangeError: Maximum call stack size exceeded"), "{expression}");
+        }
+    }
+}

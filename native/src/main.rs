@@ -1,6 +1,6 @@
 //! The executable: QuickJS, system calls, and the plugin's bytecode. Whatever it does is decided in src/*.ts.
 //!
-//! `main` is C's: what Rust runs before its own may end the process with a signal, and a runtime that starts a plugin
+//! The entry is C's main: what Rust runs before its own may end the process with a signal, and a runtime that starts a plugin
 //! expects one JSON document whatever happens.
 
 #![cfg_attr(not(test), no_main)]
@@ -9,13 +9,14 @@ mod engine;
 mod failure;
 mod host;
 mod intrinsics;
+mod memory;
 mod sys;
 mod value;
 
 use std::ffi::{CStr, c_char, c_int};
 
-#[cfg_attr(not(test), unsafe(no_mangle))]
-pub extern "C" fn main(argc: c_int, argv: *const *const c_char) -> c_int {
+#[cfg_attr(not(test), unsafe(export_name = "main"))]
+pub extern "C" fn start(argc: c_int, argv: *const *const c_char) -> c_int {
     std::panic::set_hook(Box::new(|panic| failure::stop("internal error", &panic.to_string())));
     prepare();
     // SAFETY: the kernel passes `argc` C strings that stay for the life of the process.

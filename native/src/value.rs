@@ -344,3 +344,23 @@ pub unsafe fn describe(context: *mut qjs::JSContext, value: qjs::JSValue) -> Opt
         Some(copy)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_stray_byte_becomes_one_replacement_character() {
+        // What Go's encoding/json makes of the same bytes.
+        let cases: [(&[u8], &str); 5] = [
+            (b"plain", "plain"),
+            ("z\u{fc}rich".as_bytes(), "z\u{fc}rich"),
+            (b"a\xffb", "a\u{fffd}b"),
+            (b"\xe2\x82A", "\u{fffd}\u{fffd}A"),
+            (b"\xed\xa0\x80", "\u{fffd}\u{fffd}\u{fffd}"),
+        ];
+        for (bytes, text) in cases {
+            assert_eq!(Text(bytes).to_valid(), text);
+        }
+    }
+}

@@ -210,3 +210,91 @@ pub fn flock(fd: c_int, timeout_ms: f64) -> Result<c_int> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sys::tests::Scratch;
+    use std::ffi::CString;
+    use std::time::{Duration, Instant};
+
+    fn open(scratch: &Scratch, name: &str) -> c_int {
+        let path = CString::new(scratch.0.join(name).to_str().unwrap()).unwrap();
+        openat(libc::AT_FDCWD, &path, libc::O_RDWR | libc::O_CREAT, 0o600).unwrap()
+    }
+
+    #[test]
+    fn flock_gives_up_at_the_deadline() {
+        let scratch = Scratch::new("flock-deadline");
+        let (holder, waiter) = (open(&scratch, "lock"), open(&scratch, "lock"));
+        assert_eq!(flock(holder, 0.0), Ok(0));
+        let start = Instant::now();
+        assert_eq!(flock(waiter, 60.0), Err(Errno(libc::ETIMEDOUT)));
+        assert!(start.elapsed() >= Duration::from_millis(60));
+        assert!(start.elapsed() < Duration::from_secs(5));
+        assert_eq!(flock(waiter, 0.0), Err(Errno(libc::ETIMEDOUT)));
+    }
+
+    #[test]
+    fn flock_wakes_as_soon_as_the_lock_is_free() {
+        let scratch = Scratch::new("flock-free");
+        let (holder, waiter) = (open(&scratch, "lock"), open(&scratch, "lock"));
+        assert_eq!(flock(holder, 0.0), Ok(0));
+        let release = std::thread::spawn(move || {
+            std::thread::sleep(Duration::from_millis(50));
+            close(holder)
+        });
+        let start = Instant::now();
+        assert_eq!(flock(waiter, 60_000.0), Ok(0));
+        assert!(start.elapsed() < Duration::from_secs(5));
+        assert_eq!(release.join().unwrap(), Ok(0));
+    }
+
+    #[test]
+    fn list_names_everything_and_starts_over() {
+        let scratch = Scratch::new("list");
+        let wanted: Vec<_> = (0..3000).map(|index| format!("lease-with-a-long-name-{index}")).collect();
+        for name in &wanted {
+            std::fs::write(scratch.0.join(name), "").unwrap();
+        }
+        let path = CString::new(scratch.0.to_str().unwrap()).unwrap();
+        let fd = openat(libc::AT_FDCWD, &path, libc::O_RDONLY | libc::O_DIRECTORY, 0).unwrap();
+        for _ in 0..2 {
+            let mut names: Vec<_> =
+                list(fd).unwrap().into_iter().map(|name| String::from_utf8(name).unwrap()).collect();
+            names.sort_by_key(|name| name.rsplit('-').next().unwrap().parse::<u32>().unwrap());
+            assert_eq!(names, wanted);
+        }
+        assert_eq!(list(-1).err(), Some(Errno(libc::EBADF)));
+    }
+
+    #[test]
+    fn write_waits_where_a_pipe_would_not() {
+        let mut ends = [0; 2];
+        // SAFETY: the kernel fills both.
+        assert_eq!(unsafe { libc::pipe2(ends.as_mut_ptr(), libc::O_NONBLOCK) }, 0);
+        let [reading, writing] = ends;
+        let sent = std::thread::spawn(move || {
+            let written = write(writing, &[7; 300_000]);
+            close(writing).unwrap();
+            written
+        });
+        let mut received = 0;
+        loop {
+            match read(reading, 10_000).unwrap().len() {
+                0 => break,
+                length => received += length,
+            }
+        }
+        assert_eq!(received, 300_000);
+        assert_eq!(sent.join().unwrap(), Ok(300_000));
+    }
+
+    #[test]
+    fn opened_files_are_closed_on_exec() {
+        let scratch = Scratch::new("cloexec");
+        let fd = open(&scratch, "file");
+        // SAFETY: touches no memory.
+        assert_eq!(unsafe { libc::fcntl(fd, libc::F_GETFD) }, libc::FD_CLOEXEC);
+    }
+}

@@ -104,3 +104,40 @@ fn close_range(first: c_uint, last: c_uint) {
         unsafe { libc::close(fd as c_int) };
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::fd::AsRawFd;
+
+    #[test]
+    fn the_child_passes_the_answer_on_and_holds_nothing_else() {
+        let mut ends = [0; 2];
+        // SAFETY: the kernel fills both.
+        assert_eq!(unsafe { libc::socketpair(libc::AF_UNIX, libc::SOCK_DGRAM, 0, ends.as_mut_ptr()) }, 0);
+        let [ours, peer] = ends;
+        let [kept_reading, kept_writing] = pipe().unwrap();
+        let [reading, writing] = pipe().unwrap();
+
+        let answer = send_from_child(ours, b"request", vec![kept_writing.as_raw_fd()]).unwrap();
+        assert_eq!(socket::recv(peer, 5000.0).unwrap(), b"request");
+
+        // The child waits now. It holds neither end of the one pipe, and the writing end of the other.
+        drop(writing);
+        drop(kept_writing);
+        assert_eq!(file::read(reading.as_raw_fd(), 1).unwrap(), b"");
+        assert!(socket::poll(vec![kept_reading.as_raw_fd()], 50.0).is_err());
+
+        socket::send(peer, b"answer").unwrap();
+        assert_eq!(file::read(answer, 100).unwrap(), b"answer");
+        assert_eq!(file::read(answer, 100).unwrap(), b"");
+        assert_eq!(file::read(kept_reading.as_raw_fd(), 1).unwrap(), b"");
+    }
+
+    #[test]
+    fn random_bytes_differ() {
+        let (first, second) = (random(300).unwrap(), random(300).unwrap());
+        assert_eq!((first.len(), second.len()), (300, 300));
+        assert_ne!(first, second);
+    }
+}

@@ -76,3 +76,71 @@ pub fn poll(fds: Vec<c_int>, timeout_ms: f64) -> Result<c_int> {
     }
     Ok(ready as c_int)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sys::file;
+    use std::time::Instant;
+
+    fn pair() -> [c_int; 2] {
+        let mut ends = [0; 2];
+        // SAFETY: the kernel fills both.
+        assert_eq!(unsafe { libc::socketpair(libc::AF_UNIX, libc::SOCK_DGRAM, 0, ends.as_mut_ptr()) }, 0);
+        ends
+    }
+
+    #[test]
+    fn recv_gives_up_at_the_deadline() {
+        let [ours, _theirs] = pair();
+        let start = Instant::now();
+        assert_eq!(recv(ours, 40.0), Err(Errno(libc::ETIMEDOUT)));
+        assert!(start.elapsed().as_millis() >= 40);
+        assert_eq!(recv(ours, 0.0), Err(Errno(libc::ETIMEDOUT)));
+    }
+
+    #[test]
+    fn recv_gives_one_datagram_whole_or_an_error() {
+        let [ours, theirs] = pair();
+        let longest = vec![1; DATAGRAM];
+        send(theirs, &longest).unwrap();
+        send(theirs, &[2; 3]).unwrap();
+        send(theirs, &vec![3; DATAGRAM + 1]).unwrap();
+        assert_eq!(recv(ours, 0.0), Ok(longest));
+        assert_eq!(recv(ours, 0.0), Ok(vec![2; 3]));
+        assert_eq!(recv(ours, 0.0), Err(Errno(libc::EMSGSIZE)));
+        assert_eq!(recv(ours, 0.0), Err(Errno(libc::ETIMEDOUT)));
+    }
+
+    #[test]
+    fn poll_names_the_first_that_is_ready() {
+        let ([first, _keep], [second, to_second]) = (pair(), pair());
+        assert_eq!(poll(vec![first, second], 0.0), Err(Errno(libc::ETIMEDOUT)));
+        send(to_second, &[1]).unwrap();
+        assert_eq!(poll(vec![first, second], f64::INFINITY), Ok(1));
+        assert_eq!(poll(vec![first, 9999], 0.0), Err(Errno(libc::EBADF)));
+    }
+
+    #[test]
+    fn a_socket_belongs_to_the_namespace_it_was_opened_in() {
+        let here = || file::openat(libc::AT_FDCWD, c"/proc/thread-self/ns/net", libc::O_RDONLY, 0).unwrap();
+        let cookie = |netns| {
+            let fd = socket(netns, libc::AF_INET, libc::SOCK_DGRAM, 0).unwrap();
+            getsockopt(fd, libc::SOL_SOCKET, libc::SO_NETNS_COOKIE, 8).unwrap()
+        };
+        let other = std::thread::spawn(move || {
+            // SAFETY: touches no memory; the namespace is this thread's alone.
+            let made = check(unsafe { libc::unshare(libc::CLONE_NEWNET) });
+            made.map(|_| (here(), cookie(netns::OWN)))
+        });
+        let Ok((other, cookie_there)) = other.join().unwrap() else {
+            eprintln!("skipped: making a network namespace takes CAP_SYS_ADMIN");
+            return;
+        };
+        let cookie_here = cookie(netns::OWN);
+        assert_ne!(cookie_there, cookie_here);
+        assert_eq!(cookie(other), cookie_there);
+        assert_eq!(cookie(netns::OWN), cookie_here);
+        assert_eq!(socket(9999, libc::AF_INET, libc::SOCK_DGRAM, 0), Err(Errno(libc::EBADF)));
+    }
+}

@@ -196,3 +196,69 @@ fn reap(pid: pid_t, deadline: Deadline) -> Result<(c_int, bool)> {
     }
     Ok((status, !in_time))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Instant;
+
+    fn shell(script: &CStr, environment: Vec<&CStr>, stdin: &[u8], timeout_ms: f64) -> Result<Ended> {
+        spawn(c"/bin/sh", vec![c"sh", c"-c", script], environment, stdin, timeout_ms)
+    }
+
+    #[test]
+    fn large_input_and_outputs_pass_at_once() {
+        let script = c"head -c 1000000 /dev/zero >&2; cat; head -c 1000000 /dev/zero >&2";
+        let input: Vec<u8> = (0..3_000_000_u32).map(|index| index.to_le_bytes()[1]).collect();
+        let ended = shell(script, vec![], &input, 60_000.0).unwrap();
+        assert_eq!((ended.status, ended.signal, ended.timed_out), (0, 0, false));
+        assert!(ended.stdout == input);
+        assert_eq!(ended.stderr.len(), 2_000_000);
+    }
+
+    #[test]
+    fn a_program_need_not_read_its_input() {
+        let ended = shell(c"exec <&-; echo done; exit 3", vec![], &[0; 1_000_000], 60_000.0).unwrap();
+        assert_eq!((ended.status, ended.stdout.as_slice()), (3, b"done\n".as_slice()));
+    }
+
+    #[test]
+    fn the_deadline_kills() {
+        for script in [c"echo begun; exec sleep 60", c"echo begun; exec sleep 60 >/dev/null 2>&1"] {
+            let start = Instant::now();
+            let ended = shell(script, vec![], &[], 300.0).unwrap();
+            assert_eq!((ended.status, ended.signal, ended.timed_out), (-1, libc::SIGKILL, true));
+            assert_eq!(ended.stdout, b"begun\n");
+            assert!(start.elapsed().as_secs() < 30);
+        }
+    }
+
+    #[test]
+    fn too_much_output_kills() {
+        assert_eq!(shell(c"exec cat /dev/zero", vec![], &[], 60_000.0).err(), Some(Errno(libc::EFBIG)));
+    }
+
+    #[test]
+    fn a_program_that_cannot_run_is_an_errno() {
+        let run = |path| spawn(path, vec![path], vec![], &[], 1000.0).err();
+        assert_eq!(run(c"/nonexistent/plugin"), Some(Errno(libc::ENOENT)));
+        assert_eq!(run(c"/etc/passwd"), Some(Errno(libc::EACCES)));
+    }
+
+    #[test]
+    fn signals_are_as_a_program_expects_them() {
+        // Rust ignores SIGPIPE in this process, as main.rs does in ours.
+        assert_eq!(shell(c"kill -PIPE $$", vec![], &[], 60_000.0).unwrap().signal, libc::SIGPIPE);
+    }
+
+    #[test]
+    fn the_environment_is_ours_but_for_what_is_replaced() {
+        let ended = shell(c"env", vec![c"PATH=/bin:/usr/bin", c"CNI_COMMAND=a=b"], &[], 60_000.0).unwrap();
+        let lines: Vec<_> = ended.stdout.split(|&byte| byte == b'\n').collect();
+        let paths: Vec<_> = lines.iter().filter(|line| line.starts_with(b"PATH=")).collect();
+        assert_eq!(paths, [b"PATH=/bin:/usr/bin"]);
+        assert!(lines.contains(&b"CNI_COMMAND=a=b".as_slice()));
+        // Cargo sets this for tests.
+        assert!(lines.iter().any(|line| line.starts_with(b"CARGO_PKG_NAME=")));
+    }
+}
