@@ -4,20 +4,19 @@
 import { findKey } from "../cni/json.ts";
 import type { Outcome } from "../cni/outcome.ts";
 import type { Request } from "../cni/request.ts";
-import { parsePrevResult, type Result } from "../cni/result.ts";
+import { type Interface, parsePrevResult, type Result } from "../cni/result.ts";
 import { warn } from "../cni/warn.ts";
 import { CniError, Code } from "../errors.ts";
 import type { Host } from "../host.ts";
 import { Session } from "../kernel/session.ts";
 import { apply, remove, type Step } from "../kernel/steps.ts";
 import { formatMac } from "../net/mac.ts";
-import { bridgeMac, randomMac } from "../net/names.ts";
-import { attachmentId, hostNameOf, removeMasquerade } from "./attachment.ts";
-import { type Config, readConfig } from "./config.ts";
+import { removeMasquerade } from "./attachment.ts";
+import { type Config, readConfig, vlanGatewayName } from "./config.ts";
+import { type Identity, identify } from "./identity.ts";
 import { allocate, releaseQuietly } from "./ipam.ts";
-import { readMachineId } from "./machine-id.ts";
 import { openNetns } from "./netns.ts";
-import { type Identity, planAddressing, planLayer2, planLink } from "./plan.ts";
+import { planAddressing, planLayer2, planLink } from "./plan.ts";
 import { type AttachmentRecord, readRecord, removeRecord, writeRecord } from "./record.ts";
 import { CONTAINER_INTERFACE, planRouting, type Routing } from "./routing.ts";
 
@@ -45,16 +44,6 @@ class Undo {
   }
 }
 
-function identify(host: Host, request: Request, config: Config): Identity {
-  return {
-    id: attachmentId(request),
-    hostName: hostNameOf(host, request),
-    hostMac: formatMac(randomMac(host)),
-    mac: config.mac ?? formatMac(randomMac(host)),
-    bridgeMac: formatMac(bridgeMac(host, readMachineId(host), config.bridge)),
-  };
-}
-
 /** Claims the attachment: writes its record, or throws where a live attachment has one; a dead one's rest is removed. */
 function claim(session: Session, record: AttachmentRecord): void {
   const { host } = session;
@@ -77,6 +66,13 @@ function applyAll(session: Session, steps: readonly Step[], undo: Undo): void {
   }
 }
 
+/** The gateway's interface of an access VLAN, listed last, as the other three have fixed places. */
+function vlanGateway(session: Session, config: Config, ipam: Routing | undefined): Interface[] {
+  if (config.vlan === 0 || ipam === undefined || ipam.gateways.length === 0) return [];
+  const name = vlanGatewayName(config);
+  return [{ name, mac: formatMac(session.link("host", name).address!) }];
+}
+
 function buildResult(
   session: Session,
   request: Request,
@@ -90,6 +86,7 @@ function buildResult(
       { name: config.bridge, mac: formatMac(bridge.address!) },
       { name: identity.hostName, mac: identity.hostMac },
       { name: request.ifname, mac: identity.mac, sandbox: request.netns! },
+      ...vlanGateway(session, config, ipam),
     ],
     ips: [...(ipam?.ips ?? [])],
     routes: [...(ipam?.routes ?? [])],

@@ -1,19 +1,9 @@
 // One attachment's traces on the host, and how each is removed: what rollback, DEL and the next ADD have in common.
 
-import type { Request } from "../cni/request.ts";
-import type { Host } from "../host.ts";
 import * as masquerade from "../kernel/masquerade.ts";
 import type { Session } from "../kernel/session.ts";
-import { type AttachmentId, hostVethName } from "../net/names.ts";
+import type { AttachmentId } from "../net/names.ts";
 import type { AttachmentRecord } from "./record.ts";
-
-export function attachmentId({ name, containerId, ifname }: Request): AttachmentId {
-  return { network: name, containerId, ifname };
-}
-
-export function hostNameOf(host: Host, request: Request): string {
-  return hostVethName(host, attachmentId(request));
-}
 
 /** Removes the masquerade elements of an attachment: by its record, or without one by searching. */
 export function removeMasquerade(

@@ -11,11 +11,12 @@ import { type Difference, formatDifference } from "../kernel/difference.ts";
 import { Session } from "../kernel/session.ts";
 import { verify } from "../kernel/steps.ts";
 import { formatMac, parseMac } from "../net/mac.ts";
-import { attachmentId, hostNameOf } from "./attachment.ts";
+import { hostVethName } from "../net/names.ts";
 import { type Config, readConfig } from "./config.ts";
+import { attachmentId, type Identity } from "./identity.ts";
 import { runIpam } from "./ipam.ts";
 import { openNetns } from "./netns.ts";
-import { type Identity, planAddressing, planLayer2, planLink } from "./plan.ts";
+import { planAddressing, planLayer2, planLink } from "./plan.ts";
 import { planRouting } from "./routing.ts";
 
 function refuse(message: string): CniError {
@@ -39,7 +40,7 @@ function identify(session: Session, request: Request, config: Config, previous: 
   if (!previous.interfaces.some(({ name, sandbox }) => name === config.bridge && sandbox === undefined)) {
     throw refuse(`prevResult has no interface ${config.bridge} on the host`);
   }
-  const derived = hostNameOf(session.host, request);
+  const derived = hostVethName(session.host, attachmentId(request));
   const onHost = previous.interfaces.filter(({ sandbox }) => sandbox === undefined);
   // The reference names the host's end at random; the peer tells which of the listed ones it is.
   const peer = session.findLink("container", request.ifname)?.link;
@@ -53,6 +54,7 @@ function identify(session: Session, request: Request, config: Config, previous: 
     hostMac: canonicalMac(outside.mac),
     mac: canonicalMac(inside.mac),
     bridgeMac: "",
+    vlanGateway: { mac: "", portName: "", portMac: "" },
   };
 }
 

@@ -10,7 +10,9 @@ import { requiresAddress } from "../cni/versions.ts";
 import { warn } from "../cni/warn.ts";
 import { CniError, Code } from "../errors.ts";
 import type { Host } from "../host.ts";
+import type { VlanRange } from "../kernel/vlan.ts";
 import { formatMac, parseMac } from "../net/mac.ts";
+import { readVlanTrunk } from "./vlan-trunk.ts";
 
 const open = { open: true };
 
@@ -25,6 +27,9 @@ export const keys = object({
   promiscMode: boolean,
   portIsolation: boolean,
   disableContainerInterface: boolean,
+  vlan: integer,
+  vlanTrunk: array(object({ minID: integer, maxID: integer, id: integer })),
+  preserveDefaultVlan: boolean,
   ipam: object({ type: string }, open),
   dns: object({ nameservers: array(string), domain: string, search: array(string), options: array(string) }),
   args: object({ cni: object({ mac: string }, open) }, open),
@@ -43,6 +48,13 @@ export interface Config {
   readonly promiscMode: boolean;
   readonly portIsolation: boolean;
   readonly disableContainerInterface: boolean;
+  /** The access VLAN; 0: none. */
+  readonly vlan: number;
+  /** Tagged VLANs. */
+  readonly vlanTrunk: readonly VlanRange[];
+  /** A bridge that is made filters VLANs: also when `vlanTrunk` is given but empty. */
+  readonly vlanFiltering: boolean;
+  readonly preserveDefaultVlan: boolean;
   /** "" for a layer 2 network. */
   readonly ipamType: string;
   /** Undefined where none of its members is given: IPAM's counts. */
@@ -52,7 +64,7 @@ export interface Config {
 }
 
 /** Keys of the reference that this version does not know how to obey: refused, as ignoring them would be unsafe. */
-const unsupported = ["vlan", "vlanTrunk", "macspoofchk", "enabledad"] as const;
+const unsupported = ["macspoofchk", "enabledad"] as const;
 
 function readMac(
   { runtimeConfig, args }: NonNullable<Infer<typeof keys>>,
@@ -72,15 +84,15 @@ function readMac(
   return mac === undefined ? undefined : formatMac(mac);
 }
 
-/** The rules that the kernel has for an interface's name (dev_valid_name in net/core/dev.c). */
+/** The rules that the kernel has for an interface's name (dev_valid_name in net/core/dev.c), and printable ASCII. */
 function isLinkName(name: string): boolean {
-  return (
-    name.length >= 1 &&
-    name.length <= 15 &&
-    name !== "." &&
-    name !== ".." &&
-    !/[/:\s\0]|[^\x20-\x7e]/.test(name)
-  );
+  const allowed = [...name].every((char) => char > " " && char < "\x7f" && char !== "/" && char !== ":");
+  return allowed && name.length >= 1 && name.length <= 15 && name !== "." && name !== "..";
+}
+
+/** The interface that holds the gateway address of an access VLAN. */
+export function vlanGatewayName({ bridge, vlan }: Pick<Config, "bridge" | "vlan">): string {
+  return `${bridge}.${vlan}`;
 }
 
 /** Rules between keys: what cannot be wanted together. */
@@ -91,6 +103,11 @@ function checkTogether(config: Config, findings: Findings): void {
       "bridge",
       `"${config.bridge}" cannot be the name of a bridge (1 to 15 characters, no "/", ":" or space)`,
     );
+  }
+  if (config.vlan < 0 || config.vlan > 4094) {
+    problem("vlan", `invalid VLAN ID ${config.vlan} (must be between 0 and 4094)`);
+  } else if (config.vlan !== 0 && config.isGateway && !isLinkName(vlanGatewayName(config))) {
+    problem("vlan", `"${vlanGatewayName(config)}", the gateway's interface, is longer than 15 characters`);
   }
   if (config.hairpinMode && config.promiscMode) {
     problem("promiscMode", "cannot set hairpin mode and promiscuous mode at the same time");
@@ -113,6 +130,10 @@ function interpret(request: Request, findings: Findings): Config {
     promiscMode: read.promiscMode ?? false,
     portIsolation: read.portIsolation ?? false,
     disableContainerInterface: read.disableContainerInterface ?? false,
+    vlan: read.vlan ?? 0,
+    vlanTrunk: readVlanTrunk(read.vlanTrunk ?? [], findings),
+    vlanFiltering: (read.vlan ?? 0) !== 0 || read.vlanTrunk !== undefined,
+    preserveDefaultVlan: read.preserveDefaultVlan ?? false,
     ipamType: read.ipam?.type ?? "",
     dns: read.dns === undefined || Object.keys(read.dns).length === 0 ? undefined : (read.dns as Dns),
     mac: readMac(read, request.args, findings),

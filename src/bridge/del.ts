@@ -6,9 +6,11 @@ import type { Request } from "../cni/request.ts";
 import type { Host } from "../host.ts";
 import { Session } from "../kernel/session.ts";
 import * as veth from "../kernel/veth.ts";
-import { attachmentId, hostNameOf, removeMasquerade } from "./attachment.ts";
+import { hostVethName } from "../net/names.ts";
+import { removeMasquerade } from "./attachment.ts";
 import { readConfigLeniently } from "./config.ts";
 import { Failures } from "./failures.ts";
+import { attachmentId } from "./identity.ts";
 import { runIpam } from "./ipam.ts";
 import { openNetnsIfAny } from "./netns.ts";
 import { readRecord, removeRecord } from "./record.ts";
@@ -17,7 +19,7 @@ export function del(host: Host, request: Request): Outcome {
   const config = readConfigLeniently(host, request);
   // Before anything is touched: this refuses the host's own namespace.
   const session = new Session(host, openNetnsIfAny(host, request));
-  const hostName = hostNameOf(host, request);
+  const hostName = hostVethName(host, attachmentId(request));
   const record = readRecord(host, request.name, hostName);
   const failures = new Failures();
   // The link goes before the address is released: a new holder of the address must not meet the old one.

@@ -4,19 +4,9 @@
 import type { Step } from "../kernel/steps.ts";
 import type { SysctlStep } from "../kernel/sysctl.ts";
 import { parsePrefix } from "../net/ip.ts";
-import type { AttachmentId } from "../net/names.ts";
-import type { Config } from "./config.ts";
+import { type Config, vlanGatewayName } from "./config.ts";
+import type { Identity } from "./identity.ts";
 import { gatewayOf, type Routing } from "./routing.ts";
-
-/** The names and MACs that one attachment gets. */
-export interface Identity {
-  readonly id: AttachmentId;
-  readonly hostName: string;
-  readonly hostMac: string;
-  readonly mac: string;
-  /** For a bridge that has yet to be made. */
-  readonly bridgeMac: string;
-}
 
 function sysctl(where: SysctlStep["where"], key: string, value: string, required = false): SysctlStep {
   return { kind: "sysctl", where, key, value, required };
@@ -26,13 +16,48 @@ function sysctl(where: SysctlStep["where"], key: string, value: string, required
 export function planLink(config: Config, { hostName, hostMac, mac, bridgeMac, id }: Identity): Step[] {
   const mtu = config.mtu === undefined ? {} : { mtu: config.mtu };
   return [
-    { kind: "bridge", name: config.bridge, mac: bridgeMac, promisc: config.promiscMode, ...mtu },
+    {
+      kind: "bridge",
+      name: config.bridge,
+      mac: bridgeMac,
+      promisc: config.promiscMode,
+      ...(config.vlanFiltering ? { vlanFiltering: true } : {}),
+      ...mtu,
+    },
     // CVE-2020-10749: a container must not be able to configure the host by a router advertisement.
     sysctl("host", `net/ipv6/conf/${config.bridge}/accept_ra`, "0"),
     { kind: "veth", hostName, hostMac, ifname: id.ifname, mac, bridge: config.bridge, ...mtu },
     sysctl("host", `net/ipv6/conf/${hostName}/accept_ra`, "0"),
     { kind: "port", name: hostName, hairpin: config.hairpinMode, isolated: config.portIsolation },
+    ...planVlan(config, hostName),
   ];
+}
+
+function planVlan(config: Config, port: string): Step[] {
+  if (config.vlan === 0 && config.vlanTrunk.length === 0) return [];
+  return [
+    {
+      kind: "vlan",
+      bridge: config.bridge,
+      port,
+      access: config.vlan === 0 ? undefined : config.vlan,
+      trunk: config.vlanTrunk,
+      preserveDefault: config.preserveDefaultVlan,
+    },
+  ];
+}
+
+/** The link that holds the gateway addresses, and what makes it where it is not the bridge. */
+function planGatewayLink(config: Config, { vlanGateway }: Identity): { link: string; steps: Step[] } {
+  if (config.vlan === 0) return { link: config.bridge, steps: [] };
+  const { bridge, vlan, preserveDefaultVlan: preserveDefault } = config;
+  const name = vlanGatewayName(config);
+  const steps: Step[] = [
+    { kind: "vlan-gateway", bridge, name, vlan, preserveDefault, ...vlanGateway },
+    sysctl("host", `net/ipv6/conf/${name}/accept_ra`, "0"),
+    sysctl("host", `net/ipv6/conf/${vlanGateway.portName}/accept_ra`, "0"),
+  ];
+  return { link: name, steps };
 }
 
 /** Container sysctls that must be set before the interface gets an address and goes up. */
@@ -40,7 +65,7 @@ function planContainerSysctls(ifname: string, hasIpv6: boolean): Step[] {
   const ipv6 = `net/ipv6/conf/${ifname}`;
   const steps: Step[] = [
     sysctl("container", `${ipv6}/accept_dad`, "0"),
-    // The kernel announces the address when the interface goes up.
+    // For `announcement`.
     sysctl("container", `net/ipv4/conf/${ifname}/arp_notify`, "1"),
   ];
   if (!hasIpv6) return steps;
@@ -49,11 +74,13 @@ function planContainerSysctls(ifname: string, hasIpv6: boolean): Step[] {
     sysctl("container", "net/ipv6/conf/lo/disable_ipv6", "0"),
     sysctl("container", `${ipv6}/disable_ipv6`, "0", true),
     sysctl("container", `${ipv6}/keep_addr_on_down`, "1"),
+    sysctl("container", `${ipv6}/ndisc_notify`, "1"),
   ];
 }
 
 /** Addresses, routes, gateway, forwarding, masquerading: everything that follows from IPAM's answer. */
-export function planAddressing(config: Config, { id, hostName }: Identity, routing: Routing): Step[] {
+export function planAddressing(config: Config, identity: Identity, routing: Routing): Step[] {
+  const { id, hostName, mac } = identity;
   const addresses = routing.ips.map((ip) => ip.address);
   const isIpv6 = (text: string) => parsePrefix(text)!.ip.length === 16;
   const steps: Step[] = [
@@ -73,9 +100,13 @@ export function planAddressing(config: Config, { id, hostName }: Identity, routi
       scope: route.scope,
     });
   }
-  for (const address of routing.gateways) {
-    const siblings = routing.gateways.filter((other) => other !== address);
-    steps.push({ kind: "gateway", link: config.bridge, address, siblings, force: config.forceAddress });
+  if (routing.gateways.length > 0) {
+    const { link, steps: before } = planGatewayLink(config, identity);
+    steps.push(...before);
+    for (const address of routing.gateways) {
+      const siblings = routing.gateways.filter((other) => other !== address);
+      steps.push({ kind: "gateway", link, address, siblings, force: config.forceAddress });
+    }
   }
   if (routing.gateways.some((address) => !isIpv6(address))) {
     steps.push(sysctl("host", "net/ipv4/ip_forward", "1", true));
@@ -85,6 +116,7 @@ export function planAddressing(config: Config, { id, hostName }: Identity, routi
     for (const address of addresses) steps.push({ kind: "masquerade", address, owner: id });
   }
   steps.push({ kind: "carrier", name: hostName });
+  steps.push({ kind: "announcement", ifname: id.ifname, mac });
   return steps;
 }
 

@@ -1,7 +1,7 @@
 // The host's end as a port of the bridge: hairpin and isolation. Born enslaved with both off (veth.ts), so only what is
 // on is sent.
 
-import { AF_BRIDGE, setLink } from "../netlink/if-link.ts";
+import { AF_BRIDGE, setBridgePort } from "../netlink/if-bridge.ts";
 import type { Difference } from "./difference.ts";
 import type { Session } from "./session.ts";
 
@@ -20,7 +20,7 @@ export function apply(session: Session, step: PortStep): void {
   for (const [what, wanted, protinfo] of flags) {
     if (!wanted) continue;
     const change = { family: AF_BRIDGE, index: session.link("host", step.name).index!, protinfo };
-    session.route("host").ack(`set ${what} of ${step.name}`, setLink, change);
+    session.route("host").ack(`set ${what} of ${step.name}`, setBridgePort, change);
   }
 }
 

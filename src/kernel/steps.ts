@@ -1,6 +1,7 @@
 // Every kind of step by name: how it is applied, verified and removed. A plan is a list of steps; ADD applies it in
 // order, CHECK verifies it, rollback removes what was applied, newest first.
 
+import * as announcement from "./announcement.ts";
 import * as bridge from "./bridge.ts";
 import * as carrier from "./carrier.ts";
 import type { Difference } from "./difference.ts";
@@ -12,17 +13,22 @@ import * as route from "./route.ts";
 import type { Session } from "./session.ts";
 import * as sysctl from "./sysctl.ts";
 import * as veth from "./veth.ts";
+import * as vlan from "./vlan.ts";
+import * as vlanGateway from "./vlan-gateway.ts";
 
 export type Step =
   | bridge.BridgeStep
   | veth.VethStep
   | port.PortStep
+  | vlan.VlanStep
+  | vlanGateway.VlanGatewayStep
   | sysctl.SysctlStep
   | containerInterface.InterfaceStep
   | route.RouteStep
   | gateway.GatewayStep
   | masquerade.MasqueradeStep
-  | carrier.CarrierStep;
+  | carrier.CarrierStep
+  | announcement.AnnouncementStep;
 
 interface Kind<S> {
   /** Makes it so. All or nothing: a step that throws has left nothing that `remove` would have to undo. */
@@ -39,12 +45,15 @@ const kinds: Kinds = {
   bridge,
   veth: { ...veth, remove: (session, step) => veth.remove(session, step.hostName) },
   port,
+  vlan,
+  "vlan-gateway": vlanGateway,
   sysctl,
   interface: containerInterface,
   route,
   gateway,
   masquerade,
   carrier,
+  announcement,
 };
 
 // `kinds[step.kind]` and `step` agree by construction, which TypeScript cannot follow through a union.

@@ -17,17 +17,16 @@ function hash(host: Host, ...parts: readonly string[]): Uint8Array {
 /** 32 letters and digits that no two of look alike in a terminal: no i, l, o, u (Crockford's base 32). */
 const letters = "0123456789abcdefghjkmnpqrstvwxyz";
 
-/** 11 characters that stand for an attachment: 55 bits of a hash. */
-export function attachmentKey(host: Host, id: AttachmentId): string {
-  let key = "";
-  for (const byte of hash(host, id.network, id.containerId, id.ifname).subarray(0, 11))
-    key += letters[byte & 31];
-  return key;
+/** 11 characters, 55 bits of a hash: with "veth" before them all that IFNAMSIZ allows. */
+function characters(hashed: Uint8Array): string {
+  let text = "";
+  for (const byte of hashed.subarray(0, 11)) text += letters[byte & 31];
+  return text;
 }
 
-/** The host's end of an attachment's veth pair, 15 characters: all that IFNAMSIZ allows. */
-export function hostVethName(host: Host, id: AttachmentId): string {
-  return `veth${attachmentKey(host, id)}`;
+/** The host's end of an attachment's veth pair. */
+export function hostVethName(host: Host, { network, containerId, ifname }: AttachmentId): string {
+  return `veth${characters(hash(host, network, containerId, ifname))}`;
 }
 
 /** The first 16 hex digits of SHA-512 of a text, as the reference's nftables comments and chain names use it. */
@@ -48,7 +47,12 @@ export function randomMac(host: Host): Uint8Array {
   return locallyAdministered(host.random(6));
 }
 
-/** A bridge's MAC, the same after every re-creation on a machine and another on every other machine. */
-export function bridgeMac(host: Host, machineId: string, bridge: string): Uint8Array {
-  return locallyAdministered(hash(host, "bridge", machineId, bridge));
+/** A MAC of a device that the whole network shares: the same whenever it is made again on a machine, another elsewhere. */
+export function stableMac(host: Host, machineId: string, device: string): Uint8Array {
+  return locallyAdministered(hash(host, "mac", machineId, device));
+}
+
+/** The bridge port behind a VLAN's gateway interface. */
+export function vlanPortName(host: Host, gatewayName: string): string {
+  return `veth${characters(hash(host, "vlan-gateway", gatewayName))}`;
 }

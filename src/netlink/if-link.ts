@@ -4,7 +4,6 @@ import { attrs, body, bytes, type Infer, i32, str, struct, tagged, u8, u16, u32 
 import { request } from "./message.ts";
 
 export const AF_UNSPEC = 0;
-export const AF_BRIDGE = 7;
 export const IFF_UP = 0x1;
 export const IFF_LOWER_UP = 0x10000;
 export const IFF_PROMISC = 0x100;
@@ -23,7 +22,7 @@ export const operstates = [
 /** Multicast group of link announcements: RTNLGRP_LINK. */
 export const RTNLGRP_LINK = 1;
 
-const ifinfomsg = struct({ family: u8, pad: u8, type: u16, index: i32, flags: u32, change: u32 });
+export const ifinfomsg = struct({ family: u8, pad: u8, type: u16, index: i32, flags: u32, change: u32 });
 
 /** What a pair's two ends are given at birth. */
 const common = {
@@ -34,7 +33,8 @@ const common = {
   netNsFd: [28, u32], // IFLA_NET_NS_FD
 } as const;
 
-const brport = attrs({
+/** A bridge port's settings: in IFLA_PROTINFO and IFLA_INFO_SLAVE_DATA alike. */
+export const brport = attrs({
   mode: [4, u8], // IFLA_BRPORT_MODE: hairpin
   isolated: [33, u8], // IFLA_BRPORT_ISOLATED
 });
@@ -45,7 +45,6 @@ export const link = body(
     ...common,
     link: [5, u32], // IFLA_LINK: ifindex of the other end, in its own namespace
     master: [10, u32], // IFLA_MASTER
-    protinfo: [12, brport], // IFLA_PROTINFO, with AF_BRIDGE
     operstate: [16, u8], // IFLA_OPERSTATE
     linkinfo: [
       18, // IFLA_LINKINFO: IFLA_INFO_KIND, IFLA_INFO_DATA
@@ -54,6 +53,7 @@ export const link = body(
         bridge: attrs({
           vlanFiltering: [7, u8], // IFLA_BR_VLAN_FILTERING
           groupFwdMask: [9, u16], // IFLA_BR_GROUP_FWD_MASK
+          vlanDefaultPvid: [39, u16], // IFLA_BR_VLAN_DEFAULT_PVID
         }),
       }),
     ],

@@ -1,0 +1,52 @@
+// The names and MACs that one attachment and its network's shared devices get: derived where they must be found again,
+// random where they must only be unlike all others.
+
+import type { Request } from "../cni/request.ts";
+import { AT_FDCWD, type Host } from "../host.ts";
+import { formatMac } from "../net/mac.ts";
+import { type AttachmentId, hostVethName, randomMac, stableMac, vlanPortName } from "../net/names.ts";
+import { type Config, vlanGatewayName } from "./config.ts";
+
+export interface Identity {
+  readonly id: AttachmentId;
+  /** The host's end of the pair. */
+  readonly hostName: string;
+  readonly hostMac: string;
+  /** The container's end. */
+  readonly mac: string;
+  /** For a bridge that has yet to be made. */
+  readonly bridgeMac: string;
+  /** For a VLAN gateway that has yet to be made: its own end's MAC, the bridge port's name and MAC. */
+  readonly vlanGateway: { readonly mac: string; readonly portName: string; readonly portMac: string };
+}
+
+const O_RDONLY = 0;
+
+/** machine-id(5); random text where there is none, so that two such machines do not give their bridges the same MAC. */
+function readMachineId(host: Host): string {
+  const fd = host.openat(AT_FDCWD, "/etc/machine-id", O_RDONLY, 0);
+  const bytes = fd < 0 ? fd : host.read(fd, 64);
+  if (fd >= 0) host.close(fd);
+  const text = typeof bytes === "number" ? "" : host.decode(bytes).trim();
+  return text === "" ? host.random(16).join(".") : text;
+}
+
+export function attachmentId({ name, containerId, ifname }: Request): AttachmentId {
+  return { network: name, containerId, ifname };
+}
+
+export function identify(host: Host, request: Request, config: Config): Identity {
+  const id = attachmentId(request);
+  const machineId = readMachineId(host);
+  const stable = (device: string) => formatMac(stableMac(host, machineId, device));
+  const gatewayName = vlanGatewayName(config);
+  const portName = vlanPortName(host, gatewayName);
+  return {
+    id,
+    hostName: hostVethName(host, id),
+    hostMac: formatMac(randomMac(host)),
+    mac: config.mac ?? formatMac(randomMac(host)),
+    bridgeMac: stable(config.bridge),
+    vlanGateway: { mac: stable(gatewayName), portName, portMac: stable(portName) },
+  };
+}
