@@ -11,10 +11,10 @@ import type { Host } from "../host.ts";
 import { Session } from "../kernel/session.ts";
 import { apply, remove, type Step } from "../kernel/steps.ts";
 import { formatMac } from "../net/mac.ts";
-import { removeMasquerade } from "./attachment.ts";
+import { removeMasquerade, removeSpoofCheck } from "./attachment.ts";
 import { type Config, readConfig, vlanGatewayName } from "./config.ts";
 import { type Identity, identify } from "./identity.ts";
-import { allocate, releaseQuietly } from "./ipam.ts";
+import { allocate } from "./ipam.ts";
 import { openNetns } from "./netns.ts";
 import { planAddressing, planLayer2, planLink } from "./plan.ts";
 import { type AttachmentRecord, readRecord, removeRecord, writeRecord } from "./record.ts";
@@ -55,7 +55,9 @@ function claim(session: Session, record: AttachmentRecord): void {
       `Its host end is ${record.hostName}. A container's interface is added once; DEL must come before another ADD.`,
     );
   }
-  removeMasquerade(session, record, readRecord(host, record.network, record.hostName));
+  const dead = readRecord(host, record.network, record.hostName);
+  removeMasquerade(session, record, dead);
+  removeSpoofCheck(session, record, dead);
   writeRecord(host, record, false);
 }
 
@@ -121,6 +123,7 @@ export function add(host: Host, request: Request): Outcome {
     ipamType: config.ipamType,
     addresses: [],
     ipMasq: config.ipMasq,
+    spoofCheck: config.macspoofchk,
   };
   claim(session, record);
   undo.push(() => removeRecord(host, request.name, hostName));
@@ -129,10 +132,10 @@ export function add(host: Host, request: Request): Outcome {
     let ipam: (Result & Routing) | undefined;
     if (config.ipamType === "") applyAll(session, planLayer2(config, identity), undo);
     else {
-      const answer = allocate(host, request, config.ipamType);
-      undo.push(() => releaseQuietly(host, request, config.ipamType));
-      const routing = planRouting(config, answer);
-      ipam = { ...answer, ...routing, ips: [...routing.ips], routes: [...routing.routes] };
+      const answer = allocate(session, request, config.ipamType);
+      undo.push(answer.undo);
+      const routing = planRouting(config, answer.result);
+      ipam = { ...answer.result, ...routing, ips: [...routing.ips], routes: [...routing.routes] };
       if (config.ipMasq) writeRecord(host, { ...record, addresses: ipam.ips.map((ip) => ip.address) }, false);
       applyAll(session, planAddressing(config, identity, routing), undo);
     }

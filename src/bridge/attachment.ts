@@ -2,6 +2,7 @@
 
 import * as masquerade from "../kernel/masquerade.ts";
 import type { Session } from "../kernel/session.ts";
+import * as spoofCheck from "../kernel/spoof-check.ts";
 import type { AttachmentId } from "../net/names.ts";
 import type { AttachmentRecord } from "./record.ts";
 
@@ -16,4 +17,13 @@ export function removeMasquerade(
     for (const address of record.addresses)
       masquerade.remove(session, { kind: "masquerade", address, owner });
   }
+}
+
+/** Removes the MAC spoof check of an attachment, unless its record says that it has none. */
+export function removeSpoofCheck(
+  session: Session,
+  owner: AttachmentId,
+  record: AttachmentRecord | undefined,
+): void {
+  if (record?.spoofCheck !== false) spoofCheck.remove(session, owner);
 }

@@ -26,6 +26,8 @@ export const keys = object({
   hairpinMode: boolean,
   promiscMode: boolean,
   portIsolation: boolean,
+  macspoofchk: boolean,
+  enabledad: boolean,
   disableContainerInterface: boolean,
   vlan: integer,
   vlanTrunk: array(object({ minID: integer, maxID: integer, id: integer })),
@@ -47,6 +49,9 @@ export interface Config {
   readonly hairpinMode: boolean;
   readonly promiscMode: boolean;
   readonly portIsolation: boolean;
+  readonly macspoofchk: boolean;
+  /** Duplicate address detection of the container's IPv6 addresses. */
+  readonly enabledad: boolean;
   readonly disableContainerInterface: boolean;
   /** The access VLAN; 0: none. */
   readonly vlan: number;
@@ -62,9 +67,6 @@ export interface Config {
   /** The container's MAC, lower case with colons; undefined: any. */
   readonly mac: string | undefined;
 }
-
-/** Keys of the reference that this version does not know how to obey: refused, as ignoring them would be unsafe. */
-const unsupported = ["macspoofchk", "enabledad"] as const;
 
 function readMac(
   { runtimeConfig, args }: NonNullable<Infer<typeof keys>>,
@@ -129,6 +131,8 @@ function interpret(request: Request, findings: Findings): Config {
     hairpinMode: read.hairpinMode ?? false,
     promiscMode: read.promiscMode ?? false,
     portIsolation: read.portIsolation ?? false,
+    macspoofchk: read.macspoofchk ?? false,
+    enabledad: read.enabledad ?? false,
     disableContainerInterface: read.disableContainerInterface ?? false,
     vlan: read.vlan ?? 0,
     vlanTrunk: readVlanTrunk(read.vlanTrunk ?? [], findings),
@@ -142,18 +146,11 @@ function interpret(request: Request, findings: Findings): Config {
   return config;
 }
 
-/** The configuration; throws code 7 with every problem, code 2 for what is not supported. */
+/** The configuration; throws code 7 with every problem. */
 export function readConfig(host: Host, request: Request): Config {
   const findings: Findings = { problems: [], unknownKeys: [] };
   const config = interpret(request, findings);
   refuseProblems(findings);
-  for (const key of unsupported) {
-    const value = request.config[key];
-    if (value !== undefined && value !== null && value !== false && value !== 0) {
-      const text = `unsupported configuration: "${key}": ${JSON.stringify(value)}`;
-      throw new CniError(Code.unsupportedField, text);
-    }
-  }
   if (config.ipamType === "" && requiresAddress(request.cniVersion)) {
     const text = "cannot convert: no valid IP addresses";
     const details = `A result of version ${request.cniVersion} must hold an address; a network without ipam needs 0.3.0 or later.`;

@@ -7,7 +7,7 @@ import type { Host } from "../host.ts";
 import { Session } from "../kernel/session.ts";
 import * as veth from "../kernel/veth.ts";
 import { hostVethName } from "../net/names.ts";
-import { removeMasquerade } from "./attachment.ts";
+import { removeMasquerade, removeSpoofCheck } from "./attachment.ts";
 import { readConfigLeniently } from "./config.ts";
 import { Failures } from "./failures.ts";
 import { attachmentId } from "./identity.ts";
@@ -26,6 +26,7 @@ export function del(host: Host, request: Request): Outcome {
   failures.attempt(() => veth.remove(session, hostName));
   failures.attempt(() => veth.removeByContainerEnd(session, request.ifname));
   failures.attempt(() => removeMasquerade(session, attachmentId(request), record));
+  failures.attempt(() => removeSpoofCheck(session, attachmentId(request), record));
   // The configuration may have changed since; the record tells which plugin has the lease.
   for (const type of new Set([config.ipamType, record?.ipamType ?? ""])) {
     if (type !== "") failures.attempt(() => runIpam(host, request, type, "DEL"));

@@ -7,7 +7,7 @@ import { readValidAttachments } from "../cni/valid-attachments.ts";
 import type { Host } from "../host.ts";
 import { Session } from "../kernel/session.ts";
 import * as veth from "../kernel/veth.ts";
-import { removeMasquerade } from "./attachment.ts";
+import { removeMasquerade, removeSpoofCheck } from "./attachment.ts";
 import { readConfigLeniently } from "./config.ts";
 import { Failures } from "./failures.ts";
 import { runIpam } from "./ipam.ts";
@@ -24,6 +24,7 @@ export function gc(host: Host, request: Request): Outcome {
       failures.attempt(() => {
         veth.remove(session, record.hostName);
         removeMasquerade(session, record, record);
+        removeSpoofCheck(session, record, record);
         removeRecord(host, request.name, record.hostName);
       });
     }

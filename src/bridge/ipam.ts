@@ -7,7 +7,10 @@ import { parseResult, type Result } from "../cni/result.ts";
 import { warn } from "../cni/warn.ts";
 import { CniError, Code } from "../errors.ts";
 import type { Host } from "../host.ts";
+import type { Caller } from "../host-local/attachment-proof.ts";
 import { hostLocal } from "../host-local/plugin.ts";
+import type { Session } from "../kernel/session.ts";
+import { hostVethName } from "../net/names.ts";
 
 /** Runs one verb of the IPAM plugin; throws its error as it is. */
 export function runIpam(host: Host, request: Request, type: string, verb: Exclude<Verb, "ADD">): void {
@@ -27,7 +30,7 @@ function addByDelegate(host: Host, request: Request, type: string): Result {
 }
 
 /** Gives back what ADD was given, on the way out of another failure. */
-export function releaseQuietly(host: Host, request: Request, type: string): void {
+function releaseQuietly(host: Host, request: Request, type: string): void {
   try {
     runIpam(host, request, type, "DEL");
   } catch (error) {
@@ -35,13 +38,32 @@ export function releaseQuietly(host: Host, request: Request, type: string): void
   }
 }
 
+/** What the bridge knows of containers and host-local by itself cannot: which of them live. */
+function callerOf(session: Session, { name: network }: Request): Caller {
+  const netnsCookie = session.route("container").netnsCookie();
+  return {
+    ...(netnsCookie === undefined ? {} : { netnsCookie }),
+    linkExists: (containerId, ifname) =>
+      session.findLink("host", hostVethName(session.host, { network, containerId, ifname })) !== undefined,
+  };
+}
+
+/** What IPAM assigned, and how to give just that back. */
+export interface Allocation {
+  readonly result: Result;
+  readonly undo: () => void;
+}
+
 /** The addresses, routes and DNS that IPAM assigns; its `interfaces` do not count. Throws where it gives no address. */
-export function allocate(host: Host, request: Request, type: string): Result {
-  const result =
-    type === "host-local" ? hostLocal.ADD(host, request).result! : addByDelegate(host, request, type);
-  if (result.ips.length === 0) {
-    releaseQuietly(host, request, type);
-    throw new CniError(Code.delegationFailed, "IPAM plugin returned missing IP config");
+export function allocate(session: Session, request: Request, type: string): Allocation {
+  const { host } = session;
+  if (type === "host-local") {
+    const { result, undo } = hostLocal.ADD(host, request, callerOf(session, request));
+    return { result, undo };
   }
-  return result;
+  const undo = () => releaseQuietly(host, request, type);
+  const result = addByDelegate(host, request, type);
+  if (result.ips.length > 0) return { result, undo };
+  undo();
+  throw new CniError(Code.delegationFailed, "IPAM plugin returned missing IP config");
 }

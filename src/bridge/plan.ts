@@ -30,6 +30,7 @@ export function planLink(config: Config, { hostName, hostMac, mac, bridgeMac, id
     sysctl("host", `net/ipv6/conf/${hostName}/accept_ra`, "0"),
     { kind: "port", name: hostName, hairpin: config.hairpinMode, isolated: config.portIsolation },
     ...planVlan(config, hostName),
+    ...(config.macspoofchk ? [{ kind: "spoof-check", owner: id, hostName, mac } as const] : []),
   ];
 }
 
@@ -61,10 +62,12 @@ function planGatewayLink(config: Config, { vlanGateway }: Identity): { link: str
 }
 
 /** Container sysctls that must be set before the interface gets an address and goes up. */
-function planContainerSysctls(ifname: string, hasIpv6: boolean): Step[] {
+function planContainerSysctls(ifname: string, hasIpv6: boolean, dad: boolean): Step[] {
   const ipv6 = `net/ipv6/conf/${ifname}`;
   const steps: Step[] = [
-    sysctl("container", `${ipv6}/accept_dad`, "0"),
+    // Enhanced (RFC 7527): a hairpin port that sends our own probe back is no duplicate.
+    ...(dad ? [sysctl("container", `${ipv6}/enhanced_dad`, "1")] : []),
+    sysctl("container", `${ipv6}/accept_dad`, dad ? "1" : "0"),
     // For `announcement`.
     sysctl("container", `net/ipv4/conf/${ifname}/arp_notify`, "1"),
   ];
@@ -83,9 +86,10 @@ export function planAddressing(config: Config, identity: Identity, routing: Rout
   const { id, hostName, mac } = identity;
   const addresses = routing.ips.map((ip) => ip.address);
   const isIpv6 = (text: string) => parsePrefix(text)!.ip.length === 16;
+  const hasIpv6 = addresses.some(isIpv6);
   const steps: Step[] = [
-    ...planContainerSysctls(id.ifname, addresses.some(isIpv6)),
-    { kind: "interface", name: id.ifname, addresses, dad: false },
+    ...planContainerSysctls(id.ifname, hasIpv6, config.enabledad),
+    { kind: "interface", name: id.ifname, addresses, dad: config.enabledad },
   ];
   for (const route of routing.routes) {
     steps.push({
@@ -116,6 +120,8 @@ export function planAddressing(config: Config, identity: Identity, routing: Rout
     for (const address of addresses) steps.push({ kind: "masquerade", address, owner: id });
   }
   steps.push({ kind: "carrier", name: hostName });
+  // Not before the gateway, which may object to an address too; before the announcement, which must not be of a duplicate.
+  if (config.enabledad && hasIpv6) steps.push({ kind: "settle", ifname: id.ifname });
   steps.push({ kind: "announcement", ifname: id.ifname, mac });
   return steps;
 }

@@ -17,6 +17,8 @@ export interface AttachmentRecord extends AttachmentId {
   readonly addresses: readonly string[];
   /** The addresses are masqueraded. */
   readonly ipMasq: boolean;
+  /** The MAC spoof check is on. */
+  readonly spoofCheck: boolean;
 }
 
 const DIRECTORY = "/run/cni-bridge";

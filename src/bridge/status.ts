@@ -12,6 +12,7 @@ import { runIpam } from "./ipam.ts";
 
 const O_RDONLY = 0;
 const CAP_NET_ADMIN = 12n;
+const CAP_EFF = "CapEff:";
 
 function unavailable(why: string): CniError {
   return new CniError(Code.pluginNotAvailable, `ADD cannot work: ${why}`);
@@ -23,8 +24,9 @@ function effectiveCapabilities(host: Host): bigint | undefined {
   if (fd < 0) return undefined;
   const bytes = host.read(fd, 8192);
   host.close(fd);
-  const line = typeof bytes === "number" ? null : /^CapEff:\s*([0-9a-f]+)$/m.exec(host.decode(bytes));
-  return line === null ? undefined : BigInt(`0x${line[1]}`);
+  const text = typeof bytes === "number" ? "" : host.decode(bytes);
+  const line = text.split("\n").find((each) => each.startsWith(CAP_EFF));
+  return line === undefined ? undefined : BigInt(`0x${line.slice(CAP_EFF.length).trim()}`);
 }
 
 export function status(host: Host, request: Request): Outcome {
@@ -36,8 +38,9 @@ export function status(host: Host, request: Request): Outcome {
   const session = new Session(host, undefined);
   try {
     findBridge(session, config.bridge);
-    if (config.ipMasq && !canMasquerade(session))
-      throw unavailable("ipMasq is set and the kernel has no nf_tables");
+    const key = config.ipMasq ? "ipMasq" : config.macspoofchk ? "macspoofchk" : undefined;
+    if (key !== undefined && !canMasquerade(session))
+      throw unavailable(`${key} is set and the kernel has no nf_tables`);
   } catch (error) {
     if (error instanceof HostError || error instanceof NetlinkError) throw unavailable(error.message);
     if (error instanceof CniError && error.code !== Code.pluginNotAvailable) throw unavailable(error.message);

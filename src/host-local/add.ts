@@ -9,11 +9,11 @@
 import type { Outcome } from "../cni/outcome.ts";
 import type { Request } from "../cni/request.ts";
 import type { Dns, Result } from "../cni/result.ts";
-import { describeErrno } from "../errno.ts";
+import { describeErrno, ENOENT } from "../errno.ts";
 import { CniError, Code } from "../errors.ts";
 import { AT_FDCWD, type Host } from "../host.ts";
 import { formatIp, parseIp } from "../net/ip.ts";
-import { type Attachment, indexDir, removeAttachment, writeAttachment } from "./attachment-index.ts";
+import { type Attachment, asidePath, removeAttachment, writeAttachment } from "./attachment-index.ts";
 import type { Caller } from "./attachment-proof.ts";
 import { Books } from "./books.ts";
 import { type Choice, Chooser } from "./choose.ts";
@@ -28,7 +28,7 @@ import { readSmallFile } from "./small-file.ts";
 import { placeLease, prepareLease, removeFile, withStore, writeLastReserved } from "./store.ts";
 
 /** Takes an address of each range set. Needs no namespace; CNI_NETNS is only recorded. */
-export function add(host: Host, request: Request, caller: Caller = {}): Outcome {
+export function add(host: Host, request: Request, caller: Caller = {}): Required<Outcome> {
   const config = readIpamConfig(host, request);
   const dns = config.resolvConf === undefined ? {} : readDns(host, config.resolvConf);
   const owner = { containerId: request.containerId, ifname: request.ifname };
@@ -81,11 +81,10 @@ function commit(
 ): void {
   const { store, node } = books;
   const owner: Owner = { containerId: request.containerId, ifname: request.ifname };
-  const aside = (number: number) => `${indexDir}/lease.${number}`;
   const placed: string[] = [];
   try {
     const leases = choices.map(({ name }, number) => {
-      const { ino, mtimeMs } = prepareLease(store, aside(number), formatLease(owner));
+      const { ino, mtimeMs } = prepareLease(store, asidePath(number), formatLease(owner));
       return { name, ino, mtimeMs };
     });
     const attachment: Attachment = {
@@ -98,35 +97,40 @@ function commit(
     if (writeAttachment(store, attachment) < 0) books.distrust();
     for (const [number, { name, movesRound }] of choices.entries()) {
       forget(store, name);
-      placeLease(store, aside(number), name);
+      placeLease(store, asidePath(number), name);
       placed.push(name);
       if (movesRound) writeLastReserved(store, number, name);
     }
-    for (const number of choices.keys()) removeFile(store, aside(number));
+    for (const number of choices.keys()) removeFile(store, asidePath(number));
   } catch (error) {
     takeBack(
       books,
       owner,
       own,
       placed,
-      choices.map((_, number) => aside(number)),
+      choices.map((_, number) => asidePath(number)),
     );
     throw error;
   }
   books.seal();
 }
 
-/** As far as it goes: the failure that led here is the one to report, and a scan finds what stays. */
+/** As far as it goes: the failure that led here is the one to report, and without the seal a scan finds what stays. */
 function takeBack(
-  { store }: Books,
+  books: Books,
   owner: Owner,
   own: Attachment | undefined,
   placed: readonly string[],
   asides: readonly string[],
 ): void {
-  for (const name of [...placed, ...asides]) store.host.unlinkat(store.dir, name, 0);
+  const { store } = books;
+  const left = [...placed, ...asides].filter((name) => {
+    const removed = store.host.unlinkat(store.dir, name, 0);
+    return removed < 0 && removed !== -ENOENT;
+  });
   if (own === undefined) removeAttachment(store, owner);
   else writeAttachment(store, own);
+  if (left.length === 0) books.seal();
 }
 
 function undo(host: Host, config: IpamConfig, owner: Owner, choices: readonly Choice[]): void {
