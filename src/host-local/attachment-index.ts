@@ -27,6 +27,7 @@ export interface Attachment extends Owner, NodeIdentity {
 
 export const indexDir = ".cni-bridge";
 const entryPrefix = "attachment.";
+const asidePrefix = "lease.";
 
 /** A fixed-length name for a text of any length. */
 export function hashName({ host }: Store, text: string): string {
@@ -91,6 +92,16 @@ export function listAttachments(store: Store): Attachment[] {
   return listEntries(store)
     .filter((name) => name.startsWith(entryPrefix))
     .flatMap((name) => asAttachment(readEntry(store, name)) ?? []);
+}
+
+/** Where the lease of a range set is written before it is put into place. */
+export function asidePath(set: number): string {
+  return `${indexDir}/${asidePrefix}${set}`;
+}
+
+/** Removes what a kill left aside. */
+export function removeAsides(store: Store): void {
+  for (const name of listEntries(store)) if (name.startsWith(asidePrefix)) removeEntry(store, name);
 }
 
 export function writeAttachment(store: Store, attachment: Attachment): number | Errno {

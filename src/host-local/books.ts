@@ -17,6 +17,7 @@ import {
   listAttachments,
   type RecordedLease,
   readEntry,
+  removeAsides,
   removeAttachment,
   writeAttachment,
   writeEntry,
@@ -107,6 +108,7 @@ export class Books {
 
   #rebuild(entries: ReadonlyMap<string, Attachment>, { attachments, remains }: Ledger): void {
     this.#stamp = undefined;
+    removeAsides(this.store);
     let written = 0;
     for (const [key, attachment] of attachments) {
       if (entries.get(key) !== attachment)

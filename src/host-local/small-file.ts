@@ -22,7 +22,7 @@ export function readSmallFile(host: Host, dirfd: number, path: string): string |
   }
 }
 
-/** Writes a file with these flags beside O_WRONLY; throws HostError. */
+/** Writes a file opened with these flags; throws HostError. */
 export function writeSmallFile(host: Host, dirfd: number, path: string, flags: number, text: string): void {
   const fd = ok(host.openat(dirfd, path, flags, 0o600), "open", path);
   try {

@@ -183,7 +183,7 @@ export function readLastReserved({ host, dir }: Store, set: number): Ip | undefi
 
 export function writeLastReserved({ host, dir, path }: Store, set: number, ip: string): void {
   try {
-    writeSmallFile(host, dir, lastReservedName(set), O_CREAT | O_TRUNC | O_NOFOLLOW, ip);
+    writeSmallFile(host, dir, lastReservedName(set), O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, ip);
   } catch (error) {
     if (!(error instanceof HostError)) throw error;
     throw new HostError(error.errno, error.call, `${path}/${error.target}`);

@@ -1,0 +1,519 @@
+// A Host in memory, for what concerns files: directories, files, symbolic and hard links, locks, network namespaces that
+// can be asked for their cookie, and time stamps in ticks as kernels take them. Errors are real errnos. A test can make
+// the nth call fail, or cut the power before it: then the call and all that follow never happen.
+// It imitates Linux from its manual pages, not our code; test/kernel runs the same rules on the real one.
+
+import { createHash } from "node:crypto";
+import { EEXIST, EINVAL, EISDIR, ELOOP, ENOENT, ENOTDIR, ENOTEMPTY, ETIMEDOUT } from "../../src/errno.ts";
+import { AT_FDCWD, type Errno, type Host, type Stat } from "../../src/host.ts";
+
+const EBADF = 9;
+const O_ACCMODE = 3;
+const O_CREAT = 0o100;
+const O_EXCL = 0o200;
+const O_TRUNC = 0o1000;
+const O_DIRECTORY = 0o200000;
+const O_NOFOLLOW = 0o400000;
+const O_TMPFILE = 0o20200000;
+const AT_SYMLINK_NOFOLLOW = 0x100;
+const NSFS_MAGIC = 0x6e736673;
+const TMPFS_MAGIC = 0x01021994;
+
+/** How often the kernel's coarse clock moves, in milliseconds (CONFIG_HZ=250). */
+const tickMs = 4;
+
+interface File {
+  readonly kind: "file";
+  readonly ino: number;
+  mtimeMs: number;
+  bytes: Uint8Array;
+}
+interface Link {
+  readonly kind: "link";
+  readonly ino: number;
+  mtimeMs: number;
+  readonly target: string;
+}
+interface Netns {
+  readonly kind: "netns";
+  readonly ino: number;
+  mtimeMs: number;
+  readonly cookie: bigint;
+}
+interface Directory {
+  readonly kind: "directory";
+  readonly ino: number;
+  mtimeMs: number;
+  readonly entries: Map<string, Node>;
+}
+type Node = File | Link | Netns | Directory;
+
+/** Thrown by every call after the power was cut. */
+export class PowerCut extends Error {}
+
+/** What is to happen at the nth call from now, counted from 1. */
+export interface Trap {
+  readonly call: number;
+  /** Positive; without one the power is cut. */
+  readonly errno?: number;
+}
+
+/** The calls that are counted: those that reach the kernel. */
+const systemCalls = [
+  "openat",
+  "read",
+  "write",
+  "close",
+  "fstat",
+  "fstatat",
+  "fstatfs",
+  "list",
+  "readlinkat",
+  "symlinkat",
+  "mkdirat",
+  "linkat",
+  "renameat",
+  "unlinkat",
+  "futimens",
+  "flock",
+  "socket",
+  "getsockopt",
+] as const;
+
+export class FakeHost implements Host {
+  readonly argv = ["host-local"];
+  /** Everything ever written to stdout and stderr. */
+  stdout = "";
+  stderr = "";
+  /** Wall clock and monotonic clock, in milliseconds. */
+  now = 1_800_000_000_000.903;
+  uptime = 1000;
+  /** Names of the calls made, in order. */
+  calls: string[] = [];
+  trap: Trap | undefined;
+  /** Paths of locks that another process holds. */
+  readonly lockedByOthers = new Set<string>();
+  /** Files written since the last `settle`. */
+  written = new Set<File>();
+  #root: Directory;
+  #nextIno = 100;
+  #nextFd = 3;
+  #dead = false;
+  readonly #open = new Map<number, { node: Node; offset: number; path: string }>();
+
+  constructor() {
+    this.#root = { kind: "directory", ino: 1, mtimeMs: 0, entries: new Map() };
+    for (const path of ["/etc", "/proc/sys/kernel/random", "/var/lib", "/run/netns"]) this.#makePath(path);
+    this.boot("11111111-1111-4111-8111-111111111111");
+    this.put("/etc/machine-id", `${"a".repeat(32)}\n`);
+    for (const name of systemCalls) Object.defineProperty(this, name, { value: this.#counted(name) });
+  }
+
+  /** A call that is counted, and that a trap can catch. */
+  #counted(name: (typeof systemCalls)[number]): unknown {
+    const call = this[name].bind(this) as (...parameters: unknown[]) => unknown;
+    return (...parameters: unknown[]) => {
+      if (this.#dead) throw new PowerCut(`${name} after the end`);
+      this.calls.push(name);
+      if (this.calls.length !== this.trap?.call) return call(...parameters);
+      if (this.trap.errno !== undefined) return -this.trap.errno;
+      this.#dead = true;
+      throw new PowerCut(`at ${name}`);
+    };
+  }
+
+  // What tests do.
+
+  /** The kernel of another boot. */
+  boot(id: string): void {
+    this.put("/proc/sys/kernel/random/boot_id", `${id}\n`);
+  }
+
+  /** A new process: descriptors and locks of the last one are gone, and so is a trap. */
+  restart(): void {
+    this.#dead = false;
+    this.#open.clear();
+    this.trap = undefined;
+    this.calls = [];
+  }
+
+  /** All that was written has reached the disk. */
+  settle(): void {
+    this.written.clear();
+  }
+
+  /** Waits so long that time stamps differ. */
+  tick(ms = 10): void {
+    this.now += ms;
+    this.uptime += ms;
+  }
+
+  /** Makes a file, and the directories it needs. */
+  put(path: string, text: string): void {
+    const at = path.lastIndexOf("/");
+    this.#enter(this.#makePath(path.slice(0, at)), path.slice(at + 1), this.#file(Buffer.from(text)));
+  }
+
+  putNetns(path: string, cookie: bigint): void {
+    const at = path.lastIndexOf("/");
+    const netns: Netns = { kind: "netns", ino: this.#nextIno++, mtimeMs: this.#clock(), cookie };
+    this.#enter(this.#makePath(path.slice(0, at)), path.slice(at + 1), netns);
+  }
+
+  putLink(path: string, target: string): void {
+    this.symlinkat(target, AT_FDCWD, path);
+  }
+
+  /** Changes a file in place, as an editor or a torn write does: its directory does not notice. */
+  overwrite(path: string, text: string): void {
+    const node = this.#find(this.#root, path, false);
+    if (typeof node === "number" || node.kind !== "file") throw new Error(`no file ${path}`);
+    node.bytes = Buffer.from(text);
+  }
+
+  remove(path: string): void {
+    const at = path.lastIndexOf("/");
+    const parent = this.#makePath(path.slice(0, at));
+    parent.entries.delete(path.slice(at + 1));
+    parent.mtimeMs = this.#clock();
+  }
+
+  /** The text of a file or the target of a link; undefined when there is neither. */
+  get(path: string): string | undefined {
+    const node = this.#find(this.#root, path, false);
+    if (typeof node === "number") return undefined;
+    if (node.kind === "link") return node.target;
+    return node.kind === "file" ? Buffer.from(node.bytes).toString() : undefined;
+  }
+
+  /** Names in a directory, sorted; none when there is no such directory. */
+  names(path: string): string[] {
+    const node = this.#find(this.#root, path, false);
+    return typeof node === "number" || node.kind !== "directory" ? [] : [...node.entries.keys()].sort();
+  }
+
+  modified(path: string): number {
+    const node = this.#find(this.#root, path, false);
+    return typeof node === "number" ? Number.NaN : node.mtimeMs;
+  }
+
+  /** The whole tree as text, for "nothing has changed". */
+  dump(path = "", node: Node = this.#root): string {
+    if (node.kind === "file") return `${path} ${Buffer.from(node.bytes).toString("latin1")}\n`;
+    if (node.kind === "link") return `${path} -> ${node.target}\n`;
+    if (node.kind === "netns") return `${path} netns ${node.cookie}\n`;
+    const inside = [...node.entries].sort(([a], [b]) => (a < b ? -1 : 1));
+    return `${path}/\n${inside.map(([name, child]) => this.dump(`${path}/${name}`, child)).join("")}`;
+  }
+
+  /** A copy to try something on. Hard links stay hard links. */
+  clone(): FakeHost {
+    const copies = new Map<Node, Node>();
+    const copy = (node: Node): Node => {
+      const known = copies.get(node);
+      if (known !== undefined) return known;
+      let made: Node;
+      if (node.kind === "directory") {
+        made = { ...node, entries: new Map() };
+        for (const [name, child] of node.entries) made.entries.set(name, copy(child));
+      } else made = node.kind === "file" ? { ...node, bytes: Uint8Array.from(node.bytes) } : { ...node };
+      copies.set(node, made);
+      return made;
+    };
+    const other = new FakeHost();
+    other.#root = copy(this.#root) as Directory;
+    other.#nextIno = this.#nextIno;
+    other.now = this.now;
+    other.uptime = this.uptime;
+    return other;
+  }
+
+  // The tree.
+
+  #clock(): number {
+    return Math.floor(this.now / tickMs) * tickMs + 0.903;
+  }
+
+  #file(bytes: Uint8Array): File {
+    return { kind: "file", ino: this.#nextIno++, mtimeMs: this.#clock(), bytes };
+  }
+
+  #directory(): Directory {
+    return { kind: "directory", ino: this.#nextIno++, mtimeMs: this.#clock(), entries: new Map() };
+  }
+
+  #enter(directory: Directory, name: string, node: Node): void {
+    directory.entries.set(name, node);
+    directory.mtimeMs = this.#clock();
+  }
+
+  #makePath(path: string): Directory {
+    let directory = this.#root;
+    for (const name of path.split("/").filter((part) => part !== "")) {
+      let next = directory.entries.get(name);
+      if (next === undefined) {
+        next = this.#directory();
+        this.#enter(directory, name, next);
+      }
+      if (next.kind !== "directory") throw new Error(`${path}: ${name} is no directory`);
+      directory = next;
+    }
+    return directory;
+  }
+
+  #base(dirfd: number, path: string): Node | Errno {
+    if (path.startsWith("/") || dirfd === AT_FDCWD) return this.#root;
+    return this.#open.get(dirfd)?.node ?? -EBADF;
+  }
+
+  #find(base: Node | Errno, path: string, follow: boolean): Node | Errno {
+    let node: Node | Errno = base;
+    const parts = path.split("/").filter((part) => part !== "" && part !== ".");
+    for (const [index, part] of parts.entries()) {
+      if (typeof node === "number") return node;
+      if (node.kind !== "directory") return -ENOTDIR;
+      const parent: Directory = node;
+      node = parent.entries.get(part) ?? -ENOENT;
+      if (typeof node !== "number" && node.kind === "link" && (follow || index < parts.length - 1))
+        node = this.#find(node.target.startsWith("/") ? this.#root : parent, node.target, true);
+    }
+    return node;
+  }
+
+  #parent(dirfd: number, path: string): { directory: Directory; name: string } | Errno {
+    const parts = path.split("/").filter((part) => part !== "");
+    const name = parts.pop()!;
+    const directory = this.#find(this.#base(dirfd, path), parts.join("/"), true);
+    if (typeof directory === "number") return directory;
+    return directory.kind === "directory" ? { directory, name } : -ENOTDIR;
+  }
+
+  #descriptor(node: Node, path: string): number {
+    const fd = this.#nextFd++;
+    this.#open.set(fd, { node, offset: 0, path });
+    return fd;
+  }
+
+  // The calls.
+
+  getenv(): string | undefined {
+    return undefined;
+  }
+  getpid(): number {
+    return 4711;
+  }
+  getppid(): number {
+    return 1;
+  }
+  random(length: number): Uint8Array {
+    return Uint8Array.from({ length }, (_, index) => (this.#nextIno * 31 + index * 17) & 255);
+  }
+  monotonic(): number {
+    return this.uptime;
+  }
+  realtime(): number {
+    return this.now;
+  }
+  encode(text: string): Uint8Array {
+    return new TextEncoder().encode(text);
+  }
+  decode(bytes: Uint8Array): string {
+    return new TextDecoder().decode(bytes);
+  }
+  sha512(bytes: Uint8Array): Uint8Array {
+    return new Uint8Array(createHash("sha512").update(bytes).digest());
+  }
+
+  openat(dirfd: number, path: string, flags: number, _mode: number): number | Errno {
+    if ((flags & O_TMPFILE) === O_TMPFILE) {
+      const directory = this.#find(this.#base(dirfd, path), path, true);
+      return typeof directory === "number" ? directory : this.#descriptor(this.#file(new Uint8Array()), path);
+    }
+    let node = this.#find(this.#base(dirfd, path), path, (flags & O_NOFOLLOW) === 0);
+    if (node === -ENOENT && flags & O_CREAT) {
+      const place = this.#parent(dirfd, path);
+      if (typeof place === "number") return place;
+      node = this.#file(new Uint8Array());
+      this.#enter(place.directory, place.name, node);
+    } else if (typeof node === "number") return node;
+    else if (flags & O_CREAT && flags & O_EXCL) return -EEXIST;
+    if (node.kind === "link") return flags & O_DIRECTORY ? -ENOTDIR : -ELOOP;
+    if (flags & O_DIRECTORY && node.kind !== "directory") return -ENOTDIR;
+    if (node.kind === "directory" && flags & O_ACCMODE) return -EISDIR;
+    if (flags & O_TRUNC && node.kind === "file") {
+      node.bytes = new Uint8Array();
+      this.written.add(node);
+    }
+    return this.#descriptor(node, path);
+  }
+
+  read(fd: number, length: number): Uint8Array | Errno {
+    const open = this.#open.get(fd);
+    if (open === undefined) return -EBADF;
+    if (open.node.kind === "directory") return -EISDIR;
+    if (open.node.kind !== "file") return -EINVAL;
+    const bytes = open.node.bytes.slice(open.offset, open.offset + length);
+    open.offset += bytes.length;
+    return bytes;
+  }
+
+  write(fd: number, bytes: Uint8Array): number | Errno {
+    if (fd === 1) this.stdout += this.decode(bytes);
+    else if (fd === 2) this.stderr += this.decode(bytes);
+    else {
+      const node = this.#open.get(fd)?.node;
+      if (node?.kind !== "file") return -EBADF;
+      node.bytes = Buffer.concat([node.bytes, bytes]);
+      node.mtimeMs = this.#clock();
+      this.written.add(node);
+    }
+    return bytes.length;
+  }
+
+  close(fd: number): number | Errno {
+    return this.#open.delete(fd) ? 0 : -EBADF;
+  }
+
+  #stat(node: Node): Stat {
+    const type = { file: 0o100000, link: 0o120000, netns: 0o100000, directory: 0o040000 }[node.kind];
+    const size = node.kind === "file" ? node.bytes.length : 0;
+    return { dev: 42, ino: node.ino, mode: type | 0o600, size, mtimeMs: node.mtimeMs };
+  }
+
+  fstat(fd: number): Stat | Errno {
+    const node = this.#open.get(fd)?.node;
+    return node === undefined ? -EBADF : this.#stat(node);
+  }
+
+  fstatat(dirfd: number, path: string, flags: number): Stat | Errno {
+    const node = this.#find(this.#base(dirfd, path), path, (flags & AT_SYMLINK_NOFOLLOW) === 0);
+    return typeof node === "number" ? node : this.#stat(node);
+  }
+
+  fstatfs(fd: number): number | Errno {
+    const node = this.#open.get(fd)?.node;
+    if (node === undefined) return -EBADF;
+    return node.kind === "netns" ? NSFS_MAGIC : TMPFS_MAGIC;
+  }
+
+  list(fd: number): string[] | Errno {
+    const node = this.#open.get(fd)?.node;
+    if (node === undefined) return -EBADF;
+    return node.kind === "directory" ? [...node.entries.keys()] : -ENOTDIR;
+  }
+
+  readlinkat(dirfd: number, path: string): string | Errno {
+    const node = this.#find(this.#base(dirfd, path), path, false);
+    if (typeof node === "number") return node;
+    return node.kind === "link" ? node.target : -EINVAL;
+  }
+
+  #make(dirfd: number, path: string, node: () => Node): number | Errno {
+    const place = this.#parent(dirfd, path);
+    if (typeof place === "number") return place;
+    if (place.directory.entries.has(place.name)) return -EEXIST;
+    this.#enter(place.directory, place.name, node());
+    return 0;
+  }
+
+  symlinkat(target: string, dirfd: number, path: string): number | Errno {
+    return this.#make(dirfd, path, () => ({
+      kind: "link",
+      ino: this.#nextIno++,
+      mtimeMs: this.#clock(),
+      target,
+    }));
+  }
+
+  mkdirat(dirfd: number, path: string, _mode: number): number | Errno {
+    return this.#make(dirfd, path, () => this.#directory());
+  }
+
+  linkat(fromFd: number, from: string, toFd: number, to: string): number | Errno {
+    const node = this.#find(this.#base(fromFd, from), from, false);
+    return typeof node === "number" ? node : this.#make(toFd, to, () => node);
+  }
+
+  renameat(fromFd: number, from: string, toFd: number, to: string): number | Errno {
+    const source = this.#parent(fromFd, from);
+    const target = this.#parent(toFd, to);
+    if (typeof source === "number") return source;
+    if (typeof target === "number") return target;
+    const node = source.directory.entries.get(source.name);
+    if (node === undefined) return -ENOENT;
+    source.directory.entries.delete(source.name);
+    source.directory.mtimeMs = this.#clock();
+    this.#enter(target.directory, target.name, node);
+    return 0;
+  }
+
+  unlinkat(dirfd: number, path: string, flags: number): number | Errno {
+    const place = this.#parent(dirfd, path);
+    if (typeof place === "number") return place;
+    const node = place.directory.entries.get(place.name);
+    if (node === undefined) return -ENOENT;
+    if (node.kind === "directory" && flags === 0) return -EISDIR;
+    if (node.kind === "directory" && node.entries.size > 0) return -ENOTEMPTY;
+    place.directory.entries.delete(place.name);
+    place.directory.mtimeMs = this.#clock();
+    return 0;
+  }
+
+  fsync(): number {
+    return 0;
+  }
+
+  futimens(fd: number, mtimeMs: number): number | Errno {
+    const node = this.#open.get(fd)?.node;
+    if (node === undefined) return -EBADF;
+    node.mtimeMs = mtimeMs;
+    return 0;
+  }
+
+  flock(fd: number, timeoutMs: number): number | Errno {
+    const open = this.#open.get(fd);
+    if (open === undefined) return -EBADF;
+    if (!this.lockedByOthers.has(open.path)) return 0;
+    this.tick(timeoutMs);
+    return -ETIMEDOUT;
+  }
+
+  socket(netns: number): number | Errno {
+    const node = this.#open.get(netns)?.node;
+    return node?.kind === "netns" ? this.#descriptor(node, "socket") : -EINVAL;
+  }
+
+  getsockopt(fd: number, level: number, option: number, length: number): Uint8Array | Errno {
+    const node = this.#open.get(fd)?.node;
+    if (node?.kind !== "netns" || level !== 1 || option !== 71 || length !== 8) return -EINVAL;
+    const bytes = new Uint8Array(8);
+    new DataView(bytes.buffer).setBigUint64(0, node.cookie, true);
+    return bytes;
+  }
+
+  // Not for files.
+  spawn(): never {
+    throw new Error("the fake host runs no programs");
+  }
+  sendFromChild(): never {
+    throw new Error("the fake host has no network");
+  }
+  openInNetns(): never {
+    throw new Error("the fake host has no network");
+  }
+  setsockopt(): never {
+    throw new Error("the fake host has no network");
+  }
+  send(): never {
+    throw new Error("the fake host has no network");
+  }
+  sendto(): never {
+    throw new Error("the fake host has no network");
+  }
+  recv(): never {
+    throw new Error("the fake host has no network");
+  }
+  poll(): never {
+    throw new Error("the fake host has no network");
+  }
+}
