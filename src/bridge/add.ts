@@ -8,14 +8,14 @@ import { type Interface, parsePrevResult, type Result } from "../cni/result.ts";
 import { warn } from "../cni/warn.ts";
 import { CniError, Code } from "../errors.ts";
 import type { Host } from "../host.ts";
-import { Session } from "../kernel/session.ts";
+import type { Session } from "../kernel/session.ts";
 import { apply, remove, type Step } from "../kernel/steps.ts";
 import { formatMac } from "../net/mac.ts";
 import { removeMasquerade, removeSpoofCheck } from "./attachment.ts";
 import { type Config, readConfig, vlanGatewayName } from "./config.ts";
 import { type Identity, identify } from "./identity.ts";
 import { allocate } from "./ipam.ts";
-import { openNetns } from "./netns.ts";
+import { openSession } from "./netns.ts";
 import { planAddressing, planLayer2, planLink } from "./plan.ts";
 import { type AttachmentRecord, readRecord, removeRecord, writeRecord } from "./record.ts";
 import { CONTAINER_INTERFACE, planRouting, type Routing } from "./routing.ts";
@@ -111,7 +111,7 @@ export function add(host: Host, request: Request): Outcome {
   const config = readConfig(host, request);
   const prevResult = findKey(request.config, "prevResult");
   const previous = prevResult == null ? undefined : parsePrevResult(prevResult, request.cniVersion);
-  const session = new Session(host, openNetns(host, request));
+  const session = openSession(host, request);
   const identity = identify(host, request, config);
   const { hostName, id } = identity;
   const undo = new Undo(host);
@@ -123,6 +123,7 @@ export function add(host: Host, request: Request): Outcome {
     ipamType: config.ipamType,
     addresses: [],
     ipMasq: config.ipMasq,
+    ipMasqBackend: config.ipMasqBackend,
     spoofCheck: config.macspoofchk,
   };
   claim(session, record);

@@ -8,14 +8,14 @@ import { parsePrevResult, type Result } from "../cni/result.ts";
 import { CniError, Code } from "../errors.ts";
 import type { Host } from "../host.ts";
 import { type Difference, formatDifference } from "../kernel/difference.ts";
-import { Session } from "../kernel/session.ts";
+import type { Session } from "../kernel/session.ts";
 import { verify } from "../kernel/steps.ts";
 import { formatMac, parseMac } from "../net/mac.ts";
 import { hostVethName } from "../net/names.ts";
 import { type Config, readConfig } from "./config.ts";
 import { attachmentId, type Identity } from "./identity.ts";
 import { runIpam } from "./ipam.ts";
-import { openNetns } from "./netns.ts";
+import { openSession } from "./netns.ts";
 import { planAddressing, planLayer2, planLink } from "./plan.ts";
 import { planRouting } from "./routing.ts";
 
@@ -74,7 +74,7 @@ export function check(host: Host, request: Request): Outcome {
   const prevResult = findKey(request.config, "prevResult");
   if (prevResult == null) throw refuse("required prevResult missing");
   const previous = ownPart(request, parsePrevResult(prevResult, request.cniVersion));
-  const session = new Session(host, openNetns(host, request));
+  const session = openSession(host, request);
   const identity = identify(session, request, config, previous);
   // Later plugins of the chain (tuning) may change the MTU, and prevResult does not say to what.
   const steps = planLink({ ...config, mtu: undefined }, identity);

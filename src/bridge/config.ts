@@ -22,6 +22,7 @@ export const keys = object({
   isDefaultGateway: boolean,
   forceAddress: boolean,
   ipMasq: boolean,
+  ipMasqBackend: string,
   mtu: integer,
   hairpinMode: boolean,
   promiscMode: boolean,
@@ -38,12 +39,16 @@ export const keys = object({
   runtimeConfig: object({ mac: string }, open),
 });
 
+const ipMasqBackends = ["nftables", "iptables"] as const;
+export type IpMasqBackend = (typeof ipMasqBackends)[number];
+
 export interface Config {
   readonly bridge: string;
   readonly isGateway: boolean;
   readonly isDefaultGateway: boolean;
   readonly forceAddress: boolean;
   readonly ipMasq: boolean;
+  readonly ipMasqBackend: IpMasqBackend;
   /** Undefined: the kernel's default. */
   readonly mtu: number | undefined;
   readonly hairpinMode: boolean;
@@ -66,6 +71,19 @@ export interface Config {
   readonly dns: Dns | undefined;
   /** The container's MAC, lower case with colons; undefined: any. */
   readonly mac: string | undefined;
+}
+
+/** Unset is "nftables": it needs no program. The reference prefers iptables, and cleans up after both, as we do. */
+function readBackend(text: string | undefined, findings: Findings): IpMasqBackend {
+  const backend = ipMasqBackends.find((each) => each === text);
+  if (backend === undefined && text !== undefined) {
+    const allowed = ipMasqBackends.map((each) => `"${each}"`).join(" or ");
+    findings.problems.push({
+      path: "ipMasqBackend",
+      message: `must be ${allowed}, not ${JSON.stringify(text)}`,
+    });
+  }
+  return backend ?? "nftables";
 }
 
 function readMac(
@@ -127,6 +145,7 @@ function interpret(request: Request, findings: Findings): Config {
     isDefaultGateway: read.isDefaultGateway ?? false,
     forceAddress: read.forceAddress ?? false,
     ipMasq: read.ipMasq ?? false,
+    ipMasqBackend: readBackend(read.ipMasqBackend, findings),
     mtu: read.mtu !== undefined && read.mtu > 0 ? read.mtu : undefined,
     hairpinMode: read.hairpinMode ?? false,
     promiscMode: read.promiscMode ?? false,

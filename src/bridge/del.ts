@@ -4,7 +4,6 @@
 import type { Outcome } from "../cni/outcome.ts";
 import type { Request } from "../cni/request.ts";
 import type { Host } from "../host.ts";
-import { Session } from "../kernel/session.ts";
 import * as veth from "../kernel/veth.ts";
 import { hostVethName } from "../net/names.ts";
 import { removeMasquerade, removeSpoofCheck } from "./attachment.ts";
@@ -12,13 +11,13 @@ import { readConfigLeniently } from "./config.ts";
 import { Failures } from "./failures.ts";
 import { attachmentId } from "./identity.ts";
 import { runIpam } from "./ipam.ts";
-import { openNetnsIfAny } from "./netns.ts";
+import { openSessionIfAny } from "./netns.ts";
 import { readRecord, removeRecord } from "./record.ts";
 
 export function del(host: Host, request: Request): Outcome {
   const config = readConfigLeniently(host, request);
   // Before anything is touched: this refuses the host's own namespace.
-  const session = new Session(host, openNetnsIfAny(host, request));
+  const session = openSessionIfAny(host, request);
   const hostName = hostVethName(host, attachmentId(request));
   const record = readRecord(host, request.name, hostName);
   const failures = new Failures();

@@ -1,9 +1,10 @@
 // CNI_NETNS: opening it, and telling a namespace that is gone from one that must not be touched.
 
 import type { Request } from "../cni/request.ts";
-import { ENOENT, ENOTDIR } from "../errno.ts";
+import { EINVAL, ENOENT, ENOTDIR } from "../errno.ts";
 import { CniError, Code, HostError } from "../errors.ts";
 import { AT_FDCWD, type Host, ok, type Stat } from "../host.ts";
+import { Session } from "../kernel/session.ts";
 
 const O_RDONLY = 0;
 const NSFS_MAGIC = 0x6e736673;
@@ -28,30 +29,40 @@ function refuseOwn(host: Host, netns: string, fd: number): void {
   }
 }
 
-/** A descriptor of the namespace, or undefined where the path leads to none any more (gone, or an unmounted stub). */
-export function openNetnsIfAny(host: Host, { netns }: Request): number | undefined {
-  if (netns === undefined) return undefined;
+/** A session with the container's namespace entered, or undefined where CNI_NETNS leads to none (any more). */
+function enter(host: Host, netns: string): Session | undefined {
   const fd = host.openat(AT_FDCWD, netns, O_RDONLY, 0);
   if (fd === -ENOENT || fd === -ENOTDIR) return undefined;
-  ok(fd, "open", `CNI_NETNS ${netns}`);
+  ok(fd, "open", netns);
   const type = ok(host.fstatfs(fd), "statfs", netns);
-  if (type !== NSFS_MAGIC && type !== PROC_SUPER_MAGIC) {
-    host.close(fd);
-    return undefined;
-  }
+  if (type !== NSFS_MAGIC && type !== PROC_SUPER_MAGIC) return undefined;
   refuseOwn(host, netns, fd);
-  return fd;
-}
-
-/** A descriptor of the namespace; throws code 4 where there is none. */
-export function openNetns(host: Host, request: Request): number {
-  const netns = request.netns!;
+  const session = new Session(host, fd);
   try {
-    const fd = openNetnsIfAny(host, request);
-    if (fd !== undefined) return fd;
+    session.route("container");
   } catch (error) {
-    if (error instanceof HostError) throw refusal(netns, `cannot be opened: ${error.message}`);
+    // setns(2): a namespace of another kind.
+    if (error instanceof HostError && error.errno === EINVAL) return undefined;
     throw error;
   }
-  throw refusal(netns, "is not a network namespace, or does not exist");
+  return session;
+}
+
+/** A session with the container's namespace; throws code 4 where there is none. */
+export function openSession(host: Host, request: Request): Session {
+  const netns = request.netns!;
+  let session: Session | undefined;
+  try {
+    session = enter(host, netns);
+  } catch (error) {
+    if (error instanceof HostError) throw refusal(netns, `cannot be used: ${error.message}`);
+    throw error;
+  }
+  if (session === undefined) throw refusal(netns, "is not a network namespace, or does not exist");
+  return session;
+}
+
+/** A session for taking down: without a container where its namespace is gone (or a mere file is left of it). */
+export function openSessionIfAny(host: Host, { netns }: Request): Session {
+  return (netns === undefined ? undefined : enter(host, netns)) ?? new Session(host, undefined);
 }

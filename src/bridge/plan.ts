@@ -4,7 +4,8 @@
 import type { Step } from "../kernel/steps.ts";
 import type { SysctlStep } from "../kernel/sysctl.ts";
 import { parsePrefix } from "../net/ip.ts";
-import { type Config, vlanGatewayName } from "./config.ts";
+import type { AttachmentId } from "../net/names.ts";
+import { type Config, type IpMasqBackend, vlanGatewayName } from "./config.ts";
 import type { Identity } from "./identity.ts";
 import { gatewayOf, type Routing } from "./routing.ts";
 
@@ -81,6 +82,10 @@ function planContainerSysctls(ifname: string, hasIpv6: boolean, dad: boolean): S
   ];
 }
 
+export function planMasquerade(backend: IpMasqBackend, address: string, owner: AttachmentId): Step {
+  return { kind: backend === "iptables" ? "iptables-masquerade" : "masquerade", address, owner };
+}
+
 /** Addresses, routes, gateway, forwarding, masquerading: everything that follows from IPAM's answer. */
 export function planAddressing(config: Config, identity: Identity, routing: Routing): Step[] {
   const { id, hostName, mac } = identity;
@@ -117,7 +122,7 @@ export function planAddressing(config: Config, identity: Identity, routing: Rout
   }
   if (routing.gateways.some(isIpv6)) steps.push(sysctl("host", "net/ipv6/conf/all/forwarding", "1", true));
   if (config.ipMasq) {
-    for (const address of addresses) steps.push({ kind: "masquerade", address, owner: id });
+    for (const address of addresses) steps.push(planMasquerade(config.ipMasqBackend, address, id));
   }
   steps.push({ kind: "carrier", name: hostName });
   // Not before the gateway, which may object to an address too; before the announcement, which must not be of a duplicate.

@@ -7,6 +7,7 @@ import { warn } from "../cni/warn.ts";
 import { describeErrno, EEXIST, ENOENT } from "../errno.ts";
 import { AT_FDCWD, type Errno, type Host, ok } from "../host.ts";
 import type { AttachmentId } from "../net/names.ts";
+import type { IpMasqBackend } from "./config.ts";
 
 export interface AttachmentRecord extends AttachmentId {
   readonly netns: string;
@@ -17,6 +18,7 @@ export interface AttachmentRecord extends AttachmentId {
   readonly addresses: readonly string[];
   /** The addresses are masqueraded. */
   readonly ipMasq: boolean;
+  readonly ipMasqBackend: IpMasqBackend;
   /** The MAC spoof check is on. */
   readonly spoofCheck: boolean;
 }

@@ -5,6 +5,7 @@ import type { Request } from "../cni/request.ts";
 import { CniError, Code, HostError, NetlinkError } from "../errors.ts";
 import { AT_FDCWD, type Host } from "../host.ts";
 import { findBridge } from "../kernel/bridge.ts";
+import { Iptables } from "../kernel/iptables.ts";
 import { canMasquerade } from "../kernel/masquerade.ts";
 import { Session } from "../kernel/session.ts";
 import { readConfig } from "./config.ts";
@@ -38,7 +39,10 @@ export function status(host: Host, request: Request): Outcome {
   const session = new Session(host, undefined);
   try {
     findBridge(session, config.bridge);
-    const key = config.ipMasq ? "ipMasq" : config.macspoofchk ? "macspoofchk" : undefined;
+    const usesIptables = config.ipMasq && config.ipMasqBackend === "iptables";
+    if (usesIptables && Iptables.find(host, "iptables") === undefined)
+      throw unavailable('ipMasqBackend is "iptables" and there is no iptables in PATH');
+    const key = config.ipMasq && !usesIptables ? "ipMasq" : config.macspoofchk ? "macspoofchk" : undefined;
     if (key !== undefined && !canMasquerade(session))
       throw unavailable(`${key} is set and the kernel has no nf_tables`);
   } catch (error) {
