@@ -78,6 +78,7 @@ export const ENFILE = 23;
 export const EMFILE = 24;
 export const ENOSPC = 28;
 export const EROFS = 30;
+export const ERANGE = 34;
 export const EPIPE = 32;
 export const ENOTEMPTY = 39;
 export const ELOOP = 40;

@@ -9,9 +9,9 @@ const COMMENT = 0;
 /** nft(8) takes comments of up to 128 characters. */
 const COMMENT_LENGTH = 128;
 
-/** User data that nft(8) shows as a comment: type, length, text, NUL. */
-export function comment(host: Host, text: string): Uint8Array {
-  const bytes = host.encode(text).subarray(0, COMMENT_LENGTH - 1);
+/** User data that nft(8) shows as a comment: type, length, text (cut to `maximum` bytes), NUL. */
+export function comment(host: Host, text: string, maximum = COMMENT_LENGTH - 1): Uint8Array {
+  const bytes = host.encode(text).subarray(0, maximum);
   const userdata = new Uint8Array(bytes.length + 3);
   userdata[0] = COMMENT;
   userdata[1] = bytes.length + 1;

@@ -4,6 +4,7 @@
 import * as announcement from "./announcement.ts";
 import * as bridge from "./bridge.ts";
 import * as carrier from "./carrier.ts";
+import * as dad from "./dad.ts";
 import type { Difference } from "./difference.ts";
 import * as gateway from "./gateway.ts";
 import * as containerInterface from "./interface.ts";
@@ -11,6 +12,7 @@ import * as masquerade from "./masquerade.ts";
 import * as port from "./port.ts";
 import * as route from "./route.ts";
 import type { Session } from "./session.ts";
+import * as spoofCheck from "./spoof-check.ts";
 import * as sysctl from "./sysctl.ts";
 import * as veth from "./veth.ts";
 import * as vlan from "./vlan.ts";
@@ -28,6 +30,8 @@ export type Step =
   | gateway.GatewayStep
   | masquerade.MasqueradeStep
   | carrier.CarrierStep
+  | spoofCheck.SpoofCheckStep
+  | dad.SettleStep
   | announcement.AnnouncementStep;
 
 interface Kind<S> {
@@ -53,6 +57,8 @@ const kinds: Kinds = {
   gateway,
   masquerade,
   carrier,
+  "spoof-check": { ...spoofCheck, remove: (session, step) => spoofCheck.remove(session, step.owner) },
+  settle: dad,
   announcement,
 };
 

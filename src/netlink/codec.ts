@@ -148,7 +148,8 @@ export const str: Codec<string> = {
 
 export const bytes: Codec<Uint8Array> = {
   write(out, value) {
-    out.bytes.set(value, reserve(out, value.length));
+    const at = reserve(out, value.length); // may replace out.bytes
+    out.bytes.set(value, at);
   },
   read(view, start, end) {
     return new Uint8Array(view.buffer, view.byteOffset + start, end - start).slice();

@@ -7,6 +7,8 @@ import { request } from "./message.ts";
 export const IFA_F_NODAD = 0x02;
 export const IFA_F_DADFAILED = 0x08;
 export const IFA_F_TENTATIVE = 0x40;
+/** Multicast group of announcements of IPv6 addresses. */
+export const RTNLGRP_IPV6_IFADDR = 9;
 
 export const address = body(
   struct({ family: u8, prefixlen: u8, flags: u8, scope: u8, index: u32 }),

@@ -135,6 +135,7 @@ const rule = body(
     userdata: [7, bytes], // NFTA_RULE_USERDATA
   }),
 );
+export type Rule = Infer<typeof rule>;
 const set = body(
   nfgenmsg,
   attrs({

@@ -1,0 +1,242 @@
+// MAC spoof check of one attachment: frames that come in through its host end must bear the container's MAC. Table,
+// chains, rules and comments are the reference's to the letter (pkg/link/spoofcheck.go), so that either plugin's DEL
+// removes the other's. ID is CONTAINERID-IFNAME; every rule bears the comment macspoofchk-ID.
+//
+//   table bridge nat {
+//     chain PREROUTING { type filter hook prerouting priority -300; policy accept;
+//       iifname HOSTVETH jump cni-br-iface-ID }
+//     chain cni-br-iface-ID { jump cni-br-iface-ID-mac }
+//     chain cni-br-iface-ID-mac { ether saddr MAC return; drop }
+//   }
+//
+// The table and PREROUTING are shared and stay.
+
+import {
+  EAFNOSUPPORT,
+  EBUSY,
+  EEXIST,
+  EINVAL,
+  ENOENT,
+  EOPNOTSUPP,
+  EPROTONOSUPPORT,
+  ERANGE,
+} from "../errno.ts";
+import { CniError, Code, NetlinkError } from "../errors.ts";
+import { parseMac } from "../net/mac.ts";
+import type { AttachmentId } from "../net/names.ts";
+import { encode } from "../netlink/codec.ts";
+import { NLM_F_APPEND, NLM_F_CREATE, NLM_F_EXCL } from "../netlink/message.ts";
+import { Batch } from "../netlink/nf-batch.ts";
+import {
+  delChain,
+  delRule,
+  type Expression,
+  getChain,
+  getRule,
+  NF_BR_PRE_ROUTING,
+  NF_DROP,
+  NFPROTO_BRIDGE,
+  NFT_CMP_EQ,
+  NFT_JUMP,
+  NFT_META_IIFNAME,
+  NFT_PAYLOAD_LL_HEADER,
+  NFT_REG_1,
+  NFT_REG_VERDICT,
+  NFT_RETURN,
+  newChain,
+  newRule,
+  newTable,
+  type Rule,
+} from "../netlink/nf-tables.ts";
+import type { Difference } from "./difference.ts";
+import { comment } from "./element-owner.ts";
+import type { Session } from "./session.ts";
+
+export interface SpoofCheckStep {
+  readonly kind: "spoof-check";
+  readonly owner: AttachmentId;
+  /** The host's end, through which the container's frames come. */
+  readonly hostName: string;
+  /** The container's, lower case with colons. */
+  readonly mac: string;
+}
+
+const here = { family: NFPROTO_BRIDGE, table: "nat" } as const;
+const PREROUTING = "PREROUTING";
+/** NF_BR_PRI_NAT_DST_BRIDGED, nft's "dstnat" of the bridge family. */
+const PRIORITY_DSTNAT = -300;
+const IFNAMSIZ = 16;
+const MAC_LENGTH = 6;
+/** NFT_USERDATA_MAXLEN less type, length and NUL: nft(8) takes longer comments as JSON than in its own language. */
+const COMMENT_LENGTH = 253;
+/** Only who changes the same attachment's rules can be in the way, and a runtime calls for one thing at a time. */
+const ROUNDS = 20;
+/** Somebody changed them between our look and our transaction. */
+const CHANGED: readonly number[] = [EEXIST, ENOENT, EBUSY];
+/** No such table or chain, no chain of a name so long, no nf_tables. */
+const NO_CHAIN: readonly number[] = [ENOENT, ERANGE, EINVAL, EOPNOTSUPP];
+
+interface Names {
+  /** What the host's end jumps to, and the chain it jumps to in turn. */
+  readonly chains: readonly [string, string];
+  /** Of each of its rules. */
+  readonly userdata: Uint8Array;
+}
+
+function namesOf({ host }: Session, { containerId, ifname }: AttachmentId): Names {
+  const id = `${containerId}-${ifname}`;
+  const chain = `cni-br-iface-${id}`;
+  return { chains: [chain, `${chain}-mac`], userdata: comment(host, `macspoofchk-${id}`, COMMENT_LENGTH) };
+}
+
+function verdict(code: number, chain?: string): Expression {
+  const target = chain === undefined ? { code } : { code, chain };
+  return { kind: "immediate", data: { dreg: NFT_REG_VERDICT, data: { verdict: target } } };
+}
+
+function equals(value: Uint8Array): Expression {
+  return { kind: "cmp", data: { sreg: NFT_REG_1, op: NFT_CMP_EQ, data: { value } } };
+}
+
+interface Rules {
+  readonly chain: string;
+  /** As nft(8) writes them. */
+  readonly texts: readonly string[];
+  readonly rules: readonly (readonly Expression[])[];
+}
+
+/** All rules of an attachment, by chain. */
+function rulesOf({ host }: Session, step: SpoofCheckStep, [chain, macChain]: Names["chains"]): Rules[] {
+  const iifname = new Uint8Array(IFNAMSIZ);
+  iifname.set(host.encode(step.hostName));
+  const source = { base: NFT_PAYLOAD_LL_HEADER, offset: MAC_LENGTH, len: MAC_LENGTH };
+  return [
+    {
+      chain: PREROUTING,
+      texts: [`iifname "${step.hostName}" jump ${chain}`],
+      rules: [
+        [
+          { kind: "meta", data: { dreg: NFT_REG_1, key: NFT_META_IIFNAME } },
+          equals(iifname),
+          verdict(NFT_JUMP, chain),
+        ],
+      ],
+    },
+    { chain, texts: [`jump ${macChain}`], rules: [[verdict(NFT_JUMP, macChain)]] },
+    {
+      chain: macChain,
+      texts: [`ether saddr ${step.mac} return`, "drop"],
+      rules: [
+        [
+          { kind: "payload", data: { dreg: NFT_REG_1, ...source } },
+          equals(parseMac(step.mac)!),
+          verdict(NFT_RETURN),
+        ],
+        [verdict(NF_DROP)],
+      ],
+    },
+  ];
+}
+
+function listRules(session: Session, chain: string): Rule[] {
+  const purpose = `list chain ${chain} of table bridge nat`;
+  return session.netfilter().dump(purpose, getRule, { ...here, chain }, [ENOENT]);
+}
+
+function sameBytes(a: Uint8Array | undefined, b: Uint8Array): boolean {
+  return a?.length === b.length && a.every((byte, index) => byte === b[index]);
+}
+
+/**
+ * Puts the removal of all that an attachment has into a batch; false where it has nothing. The batch can do no harm when
+ * the rules have changed since they were listed: it deletes the chains too, and the kernel refuses all of it where they
+ * have gone (with them the table may have, and the handles be another's) or where a rule still jumps to them.
+ */
+function addRemoval(session: Session, batch: Batch, { chains, userdata }: Names): boolean {
+  const there = chains.filter((name) => {
+    const query = { ...here, name };
+    return session.netfilter().get(`look up chain ${name}`, getChain, query, NO_CHAIN) !== undefined;
+  });
+  if (there.length === 0) return false;
+  for (const rule of listRules(session, PREROUTING)) {
+    if (!sameBytes(rule.userdata, userdata)) continue;
+    batch.add(delRule, { ...here, chain: PREROUTING, handle: rule.handle! });
+  }
+  for (const name of there) batch.add(delChain, { ...here, name });
+  return true;
+}
+
+function refused({ errno, extack, of }: ReturnType<Batch["commit"]>, step: SpoofCheckStep): Error {
+  const purpose = `cannot set up the MAC spoof check of ${step.hostName}`;
+  if (errno === ERANGE) {
+    const { containerId } = step.owner;
+    return new CniError(
+      Code.invalidEnvironment,
+      `CNI_CONTAINERID is too long for macspoofchk: ${containerId.length} characters`,
+      "It is part of the name of a chain of nf_tables, which has at most 255 (before Linux 4.14: 31).",
+    );
+  }
+  if ([EOPNOTSUPP, EPROTONOSUPPORT, EAFNOSUPPORT].includes(errno)) {
+    const details = "macspoofchk needs a kernel with nf_tables for bridges (CONFIG_NF_TABLES_BRIDGE).";
+    return new CniError(Code.kernelRefused, `${purpose}: the kernel has no nf_tables for bridges`, details);
+  }
+  return new NetlinkError(errno, `${purpose}: ${of}`, extack);
+}
+
+export function apply(session: Session, step: SpoofCheckStep): void {
+  const names = namesOf(session, step.owner);
+  const hook = { hooknum: NF_BR_PRE_ROUTING, priority: PRIORITY_DSTNAT };
+  for (let round = 0; ; round++) {
+    const batch = new Batch();
+    // What an earlier holder of the id left is replaced in the same transaction, never added to.
+    const replaces = round > 0 && addRemoval(session, batch, names);
+    batch.add(newTable, { family: NFPROTO_BRIDGE, name: here.table }, NLM_F_CREATE);
+    batch.add(newChain, { ...here, name: PREROUTING, type: "filter", hook }, NLM_F_CREATE);
+    for (const name of names.chains) batch.add(newChain, { ...here, name }, NLM_F_CREATE | NLM_F_EXCL);
+    for (const { chain, rules } of rulesOf(session, step, names.chains)) {
+      for (const expressions of rules) {
+        const rule = { ...here, chain, expressions, userdata: names.userdata };
+        batch.add(newRule, rule, NLM_F_CREATE | NLM_F_APPEND);
+      }
+    }
+    const answer = batch.commit(session.netfilter());
+    if (answer.errno === 0) return;
+    // EEXIST although nothing of this attachment is there is about a PREROUTING with another hook.
+    const changed = round === 0 ? answer.errno === EEXIST : replaces && CHANGED.includes(answer.errno);
+    if (!changed || round === ROUNDS) throw refused(answer, step);
+  }
+}
+
+/** Removes whatever the attachment has, by its id alone; absent is fine. */
+export function remove(session: Session, owner: AttachmentId): void {
+  const names = namesOf(session, owner);
+  for (let round = 0; ; round++) {
+    const batch = new Batch();
+    if (!addRemoval(session, batch, names)) return;
+    const { errno, extack } = batch.commit(session.netfilter());
+    if (errno === 0) return;
+    if (!CHANGED.includes(errno) || round === ROUNDS) {
+      const purpose = `cannot remove the MAC spoof check of ${owner.ifname} of ${owner.containerId}`;
+      throw new NetlinkError(errno, purpose, extack);
+    }
+  }
+}
+
+export function verify(session: Session, step: SpoofCheckStep): Difference[] {
+  const { chains, userdata } = namesOf(session, step.owner);
+  const content = (expressions: readonly Expression[]) => encode(newRule.codec, { expressions }).join();
+  const differences: Difference[] = [];
+  for (const { chain, texts, rules } of rulesOf(session, step, chains)) {
+    const shared = chain === PREROUTING;
+    const there = listRules(session, chain)
+      .filter((rule) => !shared || sameBytes(rule.userdata, userdata))
+      .map((rule) => content(rule.expressions ?? []));
+    const wanted = rules.map(content);
+    // A jump for an earlier host end may stand beside ours; the attachment's own chains hold nothing else.
+    const fits = shared ? there.includes(wanted[0]!) : there.join(" ") === wanted.join(" ");
+    if (fits) continue;
+    const found = there.length === 0 ? "none" : "other rules";
+    differences.push({ what: `MAC spoof check, chain ${chain}`, expected: texts.join("; "), found });
+  }
+  return differences;
+}
