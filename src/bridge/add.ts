@@ -18,6 +18,7 @@ import { allocate } from "./ipam.ts";
 import { openSession } from "./netns.ts";
 import { planAddressing, planLayer2, planLink } from "./plan.ts";
 import { type AttachmentRecord, readRecord, removeRecord, writeRecord } from "./record.ts";
+import { restoreMasquerade } from "./restore.ts";
 import { CONTAINER_INTERFACE, planRouting, type Routing } from "./routing.ts";
 
 /** What has been done, to be undone newest first. */
@@ -140,6 +141,7 @@ export function add(host: Host, request: Request): Outcome {
       if (config.ipMasq) writeRecord(host, { ...record, addresses: ipam.ips.map((ip) => ip.address) }, false);
       applyAll(session, planAddressing(config, identity, routing), undo);
     }
+    if (session.masqueradeWasFlushed) restoreMasquerade(session, id);
     for (const warning of session.warnings) warn(host, warning);
     const own = buildResult(session, request, config, identity, ipam);
     return { result: previous === undefined ? own : afterPrevious(previous, own), undo: () => undo.run() };

@@ -117,10 +117,9 @@ export function planAddressing(config: Config, identity: Identity, routing: Rout
       steps.push({ kind: "gateway", link, address, siblings, force: config.forceAddress });
     }
   }
-  if (routing.gateways.some((address) => !isIpv6(address))) {
-    steps.push(sysctl("host", "net/ipv4/ip_forward", "1", true));
-  }
-  if (routing.gateways.some(isIpv6)) steps.push(sysctl("host", "net/ipv6/conf/all/forwarding", "1", true));
+  if (routing.gateways.some((address) => !isIpv6(address)))
+    steps.push({ kind: "forwarding", family: "ipv4" });
+  if (routing.gateways.some(isIpv6)) steps.push({ kind: "forwarding", family: "ipv6" });
   if (config.ipMasq) {
     for (const address of addresses) steps.push(planMasquerade(config.ipMasqBackend, address, id));
   }

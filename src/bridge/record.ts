@@ -105,17 +105,25 @@ export function readRecord(host: Host, network: string, hostName: string): Attac
   }
 }
 
+/** The networks that have records. */
+export function listNetworks(host: Host): string[] {
+  return listNames(host, DIRECTORY);
+}
+
 /** Every record of a network. */
 export function listRecords(host: Host, network: string): AttachmentRecord[] {
-  const directory = host.openat(AT_FDCWD, `${DIRECTORY}/${network}`, O_RDONLY | O_NOFOLLOW, 0);
+  return listNames(host, `${DIRECTORY}/${network}`)
+    .map((name) => readRecord(host, network, name))
+    .filter((record) => record !== undefined);
+}
+
+/** What a directory holds but for dot files; nothing where it is not there. */
+function listNames(host: Host, path: string): string[] {
+  const directory = host.openat(AT_FDCWD, path, O_RDONLY | O_NOFOLLOW, 0);
   if (directory < 0) return [];
   const names = host.list(directory);
   host.close(directory);
-  if (typeof names === "number") return [];
-  return names
-    .filter((name) => !name.startsWith("."))
-    .map((name) => readRecord(host, network, name))
-    .filter((record) => record !== undefined);
+  return typeof names === "number" ? [] : names.filter((name) => !name.startsWith("."));
 }
 
 function isRecord(value: unknown): value is AttachmentRecord {

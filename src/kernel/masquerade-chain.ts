@@ -10,7 +10,7 @@
 //     chain net-… { ip daddr 10.22.0.0/16 return; ip daddr 224.0.0.0/4 return; masquerade }
 //   }
 
-import { EEXIST } from "../errno.ts";
+import { EEXIST, ENOENT } from "../errno.ts";
 import { NetlinkError } from "../errors.ts";
 import { formatPrefix, network, type Prefix } from "../net/ip.ts";
 import { hash16 } from "../net/names.ts";
@@ -18,6 +18,8 @@ import { NLM_F_APPEND, NLM_F_CREATE, NLM_F_EXCL } from "../netlink/message.ts";
 import { Batch } from "../netlink/nf-batch.ts";
 import {
   type Expression,
+  getChain,
+  getRule,
   NF_ACCEPT,
   NF_INET_POST_ROUTING,
   NFPROTO_INET,
@@ -47,8 +49,24 @@ const here = { family: NFPROTO_INET, table: TABLE } as const;
 
 /** What differs between the families: the map, nft's number of the key type, where the header holds the addresses. */
 const families = {
-  4: { map: "masquerade4", nfproto: NFPROTO_IPV4, keyType: 7, saddr: 12, daddr: 16, multicast: [[0xe0], 4] },
-  16: { map: "masquerade6", nfproto: NFPROTO_IPV6, keyType: 8, saddr: 8, daddr: 24, multicast: [[0xff], 8] },
+  4: {
+    map: "masquerade4",
+    nfproto: NFPROTO_IPV4,
+    keyType: 7,
+    keyLen: 4,
+    saddr: 12,
+    daddr: 16,
+    multicast: [[0xe0], 4],
+  },
+  16: {
+    map: "masquerade6",
+    nfproto: NFPROTO_IPV6,
+    keyType: 8,
+    keyLen: 16,
+    saddr: 8,
+    daddr: 24,
+    multicast: [[0xff], 8],
+  },
 } as const;
 
 function familyOf(ip: Uint8Array) {
@@ -100,24 +118,25 @@ function returnFor(prefix: Prefix): Expression[] {
   ];
 }
 
-function commit(session: Session, purpose: string, batch: Batch): void {
+/** Commits a batch that begins with something new; false where that was there already, and so is all the rest. */
+function commit(session: Session, purpose: string, batch: Batch): boolean {
   const { errno, extack, of } = batch.commit(session.netfilter());
-  // EEXIST: another container's ADD was faster, and as a batch is all or nothing, everything is there.
   if (errno !== 0 && errno !== EEXIST) throw new NetlinkError(errno, `cannot ${purpose}: ${of}`, extack);
+  return errno === 0;
 }
 
-function makeTable(session: Session): void {
+/** Makes the table with its maps and the base chain; false where it is there. */
+function makeTable(session: Session): boolean {
   const userdata = comment(session.host, "masquerading of containers' addresses by the CNI plugin bridge");
   const batch = new Batch().add(
     newTable,
     { family: NFPROTO_INET, name: TABLE, userdata },
     NLM_F_CREATE | NLM_F_EXCL,
   );
-  const byLength = [4, 16] as const;
-  for (const [id, length] of byLength.entries()) {
-    const { map, keyType } = families[length];
-    const shape = { keyType, keyLen: length, dataType: NFT_DATA_VERDICT };
-    batch.add(newSet, { ...here, name: map, id: id + 1, flags: NFT_SET_MAP, ...shape }, NLM_F_CREATE);
+  for (const [index, { map, keyType, keyLen }] of [families[4], families[16]].entries()) {
+    const shape = { keyType, keyLen, dataType: NFT_DATA_VERDICT };
+    // The kernel wants a number that is unique in the batch.
+    batch.add(newSet, { ...here, name: map, id: index + 1, flags: NFT_SET_MAP, ...shape }, NLM_F_CREATE);
   }
   batch.add(
     newChain,
@@ -130,36 +149,73 @@ function makeTable(session: Session): void {
     },
     NLM_F_CREATE,
   );
-  for (const [id, length] of byLength.entries()) {
-    const { map, nfproto, saddr } = families[length];
-    const lookup = { set: map, setId: id + 1, sreg: NFT_REG_1, dreg: NFT_REG_VERDICT };
-    const expressions: Expression[] = [...load(nfproto, saddr, length), { kind: "lookup", data: lookup }];
-    batch.add(newRule, { ...here, chain: POSTROUTING, expressions }, NLM_F_CREATE | NLM_F_APPEND);
-  }
-  commit(session, `make table inet ${TABLE}`, batch);
+  addLookups(batch);
+  return commit(session, `make table inet ${TABLE}`, batch);
 }
 
-function makeChain(session: Session, networkName: string, prefix: Prefix): void {
+/** The base chain's rules: each family's address is looked up in its map. */
+function addLookups(batch: Batch): void {
+  for (const { map, nfproto, keyLen, saddr } of [families[4], families[16]]) {
+    const lookup = { set: map, sreg: NFT_REG_1, dreg: NFT_REG_VERDICT };
+    const expressions: Expression[] = [...load(nfproto, saddr, keyLen), { kind: "lookup", data: lookup }];
+    batch.add(newRule, { ...here, chain: POSTROUTING, expressions }, NLM_F_CREATE | NLM_F_APPEND);
+  }
+}
+
+/**
+ * Whether the base chain still has its rules: `nft flush table` takes them and leaves chains, maps and elements. One
+ * request, which counts them.
+ */
+export function hasLookups(session: Session): boolean {
+  const query = { ...here, name: POSTROUTING };
+  const chain = session.netfilter().get(`look up chain ${POSTROUTING}`, getChain, query, [ENOENT]);
+  return (chain?.use ?? 0) >= maps.length;
+}
+
+function isEmpty(session: Session, chain: string): boolean {
+  return session.netfilter().dump(`list chain ${chain}`, getRule, { ...here, chain }, [ENOENT]).length === 0;
+}
+
+/** Puts back the rules of chains that were flushed, in the table that is there; false where none was. */
+function refill(session: Session, networkName: string, prefix: Prefix): boolean {
+  const batch = new Batch();
+  if (isEmpty(session, POSTROUTING)) addLookups(batch);
   const name = chainName(session, networkName, prefix);
-  const subnet = { ip: network(prefix), length: prefix.length };
-  const userdata = comment(session.host, `net: ${networkName}, subnet: ${formatPrefix(subnet)}`);
+  if (isEmpty(session, name)) addRules(batch, name, prefix);
+  return !batch.empty && commit(session, `put back the rules of table inet ${TABLE}`, batch);
+}
+
+/** `ip daddr SUBNET return; ip daddr MULTICAST return; masquerade`. */
+function addRules(batch: Batch, chain: string, prefix: Prefix): void {
   const [first, length] = familyOf(prefix.ip).multicast;
   const multicast = new Uint8Array(prefix.ip.length);
   multicast.set(first);
-  const batch = new Batch().add(newChain, { ...here, name, userdata }, NLM_F_CREATE | NLM_F_EXCL);
   const rules: Expression[][] = [
-    returnFor(subnet),
+    returnFor(prefix),
     returnFor({ ip: multicast, length }),
     [{ kind: "masq", data: {} }],
   ];
   for (const expressions of rules) {
-    batch.add(newRule, { ...here, chain: name, expressions }, NLM_F_CREATE | NLM_F_APPEND);
+    batch.add(newRule, { ...here, chain, expressions }, NLM_F_CREATE | NLM_F_APPEND);
   }
-  commit(session, `make the masquerade chain of ${formatPrefix(subnet)}`, batch);
 }
 
-/** Makes whatever is missing of the constant part for one subnet of a network. */
-export function ensureChain(session: Session, networkName: string, prefix: Prefix): void {
-  makeTable(session);
-  makeChain(session, networkName, prefix);
+/** Makes the chain of a network's subnet; false where it is there. */
+function makeChain(session: Session, networkName: string, prefix: Prefix): boolean {
+  const name = chainName(session, networkName, prefix);
+  const subnet = formatPrefix({ ip: network(prefix), length: prefix.length });
+  const userdata = comment(session.host, `net: ${networkName}, subnet: ${subnet}`);
+  const batch = new Batch().add(newChain, { ...here, name, userdata }, NLM_F_CREATE | NLM_F_EXCL);
+  addRules(batch, name, prefix);
+  return commit(session, `make the masquerade chain of ${subnet}`, batch);
+}
+
+/**
+ * Makes whatever is missing of the constant part for one subnet of a network. True where the table or its rules were
+ * gone: then other containers' are as well.
+ */
+export function ensureChain(session: Session, networkName: string, prefix: Prefix): boolean {
+  const tableWasGone = makeTable(session);
+  const chainWasGone = makeChain(session, networkName, prefix);
+  return tableWasGone || (!chainWasGone && refill(session, networkName, prefix));
 }

@@ -2,8 +2,8 @@
 // The packet path and the cost of ADD and DEL do not grow with the number of containers.
 
 import { EAFNOSUPPORT, EEXIST, EINVAL, ENOENT, EOPNOTSUPP, EPROTONOSUPPORT, ERESTART } from "../errno.ts";
-import { CniError, Code, NetlinkError } from "../errors.ts";
-import { formatIp, type Ip, parsePrefix } from "../net/ip.ts";
+import { CniError, Code, HostError, NetlinkError } from "../errors.ts";
+import { formatIp, type Ip, type Prefix, parsePrefix } from "../net/ip.ts";
 import type { AttachmentId } from "../net/names.ts";
 import { NLM_F_CREATE, NLM_F_EXCL } from "../netlink/message.ts";
 import { Batch } from "../netlink/nf-batch.ts";
@@ -18,7 +18,7 @@ import {
 } from "../netlink/nf-tables.ts";
 import type { Difference } from "./difference.ts";
 import { isOwnedBy, ownerComment } from "./element-owner.ts";
-import { chainName, ensureChain, mapOf, maps, TABLE } from "./masquerade-chain.ts";
+import { chainName, ensureChain, hasLookups, mapOf, maps, TABLE } from "./masquerade-chain.ts";
 import type { Session } from "./session.ts";
 
 export interface MasqueradeStep {
@@ -54,6 +54,10 @@ function refused(errno: number, step: MasqueradeStep, extack: string | undefined
   return new NetlinkError(errno, `cannot masquerade ${step.address}`, extack);
 }
 
+function ensure(session: Session, { owner }: MasqueradeStep, prefix: Prefix): void {
+  if (ensureChain(session, owner.network, prefix)) session.masqueradeWasFlushed = true;
+}
+
 export function apply(session: Session, step: MasqueradeStep): void {
   const prefix = parsePrefix(step.address)!;
   const element: Element = {
@@ -71,8 +75,12 @@ export function apply(session: Session, step: MasqueradeStep): void {
     const { errno, extack } = batch
       .add(newSetElem, elementsOf(prefix.ip, [element]), create)
       .commit(session.netfilter());
-    if (errno === 0) return;
-    if (errno === ENOENT) ensureChain(session, step.owner.network, prefix);
+    if (errno === 0) {
+      // One flush took the rules of every chain; the first that notices has told.
+      if (session.masqueradeWasFlushed || !hasLookups(session)) ensure(session, step, prefix);
+      return;
+    }
+    if (errno === ENOENT) ensure(session, step, prefix);
     else if (errno !== EEXIST) throw refused(errno, step, extack);
   }
   throw new CniError(Code.tryAgainLater, `cannot masquerade ${step.address}: table ${TABLE} keeps changing`);
@@ -120,6 +128,12 @@ export function verify(session: Session, step: MasqueradeStep): Difference[] {
 
 /** Whether the kernel speaks nf_tables at all; asks for the ruleset's generation and changes nothing. */
 export function canMasquerade(session: Session): boolean {
-  const answer = session.netfilter().get("ask for nf_tables", getGen, {}, [EOPNOTSUPP, EINVAL]);
-  return answer !== undefined;
+  try {
+    const answer = session.netfilter().get("ask for nf_tables", getGen, {}, [EOPNOTSUPP, EINVAL]);
+    return answer !== undefined;
+  } catch (error) {
+    // No netfilter sockets at all.
+    if (error instanceof HostError && error.errno === EPROTONOSUPPORT) return false;
+    throw error;
+  }
 }

@@ -14,6 +14,8 @@ export class Session {
   readonly host: Host;
   /** What was refused although the attachment works without it. */
   readonly warnings: string[] = [];
+  /** The masquerade table or its rules had to be made: the first use since boot, or somebody flushed the ruleset. */
+  masqueradeWasFlushed = false;
   readonly #netns: number | undefined;
   readonly #routes: { [W in Where]?: Socket } = {};
   #netfilter: Socket | undefined;

@@ -6,8 +6,10 @@ import * as bridge from "./bridge.ts";
 import * as carrier from "./carrier.ts";
 import * as dad from "./dad.ts";
 import type { Difference } from "./difference.ts";
+import * as forwarding from "./forwarding.ts";
 import * as gateway from "./gateway.ts";
 import * as containerInterface from "./interface.ts";
+import * as iptablesMasquerade from "./iptables-masquerade.ts";
 import * as masquerade from "./masquerade.ts";
 import * as port from "./port.ts";
 import * as route from "./route.ts";
@@ -28,7 +30,9 @@ export type Step =
   | containerInterface.InterfaceStep
   | route.RouteStep
   | gateway.GatewayStep
+  | forwarding.ForwardingStep
   | masquerade.MasqueradeStep
+  | iptablesMasquerade.IptablesMasqueradeStep
   | carrier.CarrierStep
   | spoofCheck.SpoofCheckStep
   | dad.SettleStep
@@ -55,7 +59,9 @@ const kinds: Kinds = {
   interface: containerInterface,
   route,
   gateway,
+  forwarding,
   masquerade,
+  "iptables-masquerade": iptablesMasquerade,
   carrier,
   "spoof-check": { ...spoofCheck, remove: (session, step) => spoofCheck.remove(session, step.owner) },
   settle: dad,

@@ -24,6 +24,10 @@ export class Batch {
     return this;
   }
 
+  get empty(): boolean {
+    return this.#changes.length === 0;
+  }
+
   /**
    * Commits. With `generation` the kernel answers ERESTART when the ruleset has changed since that number was read.
    * A refusal names the change: `of`, such as "NFT_MSG_NEWCHAIN".

@@ -6,6 +6,8 @@ import { request } from "./message.ts";
 export const RT_TABLE_UNSPEC = 0;
 export const RT_TABLE_MAIN = 254;
 export const RTPROT_BOOT = 3;
+/** Learnt from a router advertisement. */
+export const RTPROT_RA = 9;
 export const RT_SCOPE_UNIVERSE = 0;
 export const RT_SCOPE_LINK = 253;
 export const RTN_UNICAST = 1;

@@ -1,0 +1,27 @@
+// Puts back the masquerading of containers that were there when somebody flushed the ruleset (a firewall reload): the
+// first ADD that finds the table gone does it for all.
+
+import * as masquerade from "../kernel/masquerade.ts";
+import type { Session } from "../kernel/session.ts";
+import type { AttachmentId } from "../net/names.ts";
+import { listNetworks, listRecords } from "./record.ts";
+
+/** For every attachment with a record and a live link, except `own`, which has just been made. */
+export function restoreMasquerade(session: Session, own: AttachmentId): void {
+  for (const network of listNetworks(session.host)) {
+    for (const record of listRecords(session.host, network)) {
+      const isOwn =
+        network === own.network && record.containerId === own.containerId && record.ifname === own.ifname;
+      if (isOwn || !record.ipMasq || session.findLink("host", record.hostName) === undefined) continue;
+      for (const address of record.addresses) {
+        try {
+          masquerade.apply(session, { kind: "masquerade", address, owner: record });
+        } catch (error) {
+          // Another container's trouble must not fail this one's ADD.
+          const why = error instanceof Error ? error.message : `${error}`;
+          session.warnings.push(`cannot put back the masquerading of ${record.containerId}: ${why}`);
+        }
+      }
+    }
+  }
+}
