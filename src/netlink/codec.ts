@@ -300,7 +300,7 @@ export function tagged<K extends Kinds>(kindType: number, dataType: number, kind
         if (type === kindType) kind = str.read(view, from, to);
         else if (type === dataType) span = [from, to];
       });
-      const codec = kinds[kind];
+      const codec = Object.hasOwn(kinds, kind) ? kinds[kind] : undefined;
       if (codec === undefined || span === undefined) return { kind } as Tagged<K>;
       return { kind, data: codec.read(view, span[0], span[1]) } as Tagged<K>;
     },

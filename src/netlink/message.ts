@@ -90,8 +90,8 @@ const extendedAck = attrs({
 /** Reads NLMSG_ERROR and NLMSG_DONE: a negative errno, for an error the request's header, then attributes. */
 export function readAnswer(message: Message): Answer {
   const { view, start, end } = message;
-  if (end - start < 4) return { errno: 0 };
-  const errno = -view.getInt32(start, true);
+  if (end - start < 4) throw new RangeError(`${end - start} bytes where an errno was expected`);
+  const errno = 0 - view.getInt32(start, true); // a mere minus would make −0 of success
   if ((message.flags & NLM_F_ACK_TLVS) === 0) return { errno };
   let at = start + 4;
   if (message.type === NLMSG_ERROR) {
