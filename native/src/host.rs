@@ -58,10 +58,10 @@ static CALLS: &[Call] = calls! {
     flock(int, number)                => file::flock;
 
     socket(int, int, int, int)        => socket::socket;
+    bind(int, bytes)                  => socket::bind;
     setsockopt(int, int, int, int)    => socket::setsockopt;
     getsockopt(int, int, int, size)   => socket::getsockopt;
     send(int, bytes)                  => socket::send;
-    sendto(int, bytes, bytes)         => socket::sendto;
     recv(int, number)                 => socket::recv;
     poll(ints, number)                => socket::poll;
 };

@@ -15,11 +15,13 @@ mod value;
 
 use std::ffi::{CStr, c_char, c_int};
 
+/// # Safety
+/// Called by the C library, with `argc` strings in `argv` that stay for the life of the process.
 #[cfg_attr(not(test), unsafe(export_name = "main"))]
-pub extern "C" fn start(argc: c_int, argv: *const *const c_char) -> c_int {
+pub unsafe extern "C" fn start(argc: c_int, argv: *const *const c_char) -> ! {
     std::panic::set_hook(Box::new(|panic| failure::stop("internal error", &panic.to_string())));
     prepare();
-    // SAFETY: the kernel passes `argc` C strings that stay for the life of the process.
+    // SAFETY: as promised by the caller.
     let argv = (0..argc as usize).map(|index| unsafe { CStr::from_ptr(*argv.add(index)) }).collect();
     engine::run(argv)
 }

@@ -130,11 +130,11 @@ impl<'a> Arguments<'a> {
                 return Err(Refusal::Thrown);
             }
             self.texts.push(text);
-            let bytes = slice::from_raw_parts(text.cast::<u8>(), length as usize);
+            let bytes = slice::from_raw_parts(text.cast::<u8>(), length);
             if bytes.is_ascii() {
                 return Ok(bytes);
             }
-            let bytes = slice::from_raw_parts_mut(text.cast_mut().cast::<u8>(), length as usize);
+            let bytes = slice::from_raw_parts_mut(text.cast_mut().cast::<u8>(), length);
             replace_surrogates(bytes);
             Ok(bytes)
         }
@@ -339,7 +339,7 @@ pub unsafe fn describe(context: *mut qjs::JSContext, value: qjs::JSValue) -> Opt
             qjs::JS_FreeValue(context, qjs::JS_GetException(context));
             return None;
         }
-        let copy = Text(slice::from_raw_parts(text.cast::<u8>(), length as usize)).to_valid().into_owned();
+        let copy = Text(slice::from_raw_parts(text.cast::<u8>(), length)).to_valid().into_owned();
         qjs::JS_FreeCString(context, text);
         Some(copy)
     }

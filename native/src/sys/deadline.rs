@@ -54,7 +54,7 @@ pub fn spec(time: Duration) -> timespec {
     // SAFETY: every bit pattern is a timespec; some targets have padding fields that only zeroing can fill.
     let mut spec: timespec = unsafe { MaybeUninit::zeroed().assume_init() };
     spec.tv_sec = time.as_secs() as libc::time_t;
-    spec.tv_nsec = time.subsec_nanos() as libc::c_long;
+    spec.tv_nsec = libc::c_long::from(time.subsec_nanos().cast_signed());
     spec
 }
 

@@ -275,7 +275,7 @@ mod tests {
         assert_eq!(unsafe { libc::pipe2(ends.as_mut_ptr(), libc::O_NONBLOCK) }, 0);
         let [reading, writing] = ends;
         let sent = std::thread::spawn(move || {
-            let written = write(writing, &[7; 300_000]);
+            let written = write(writing, &vec![7; 300_000]);
             close(writing).unwrap();
             written
         });

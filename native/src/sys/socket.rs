@@ -14,6 +14,12 @@ pub fn socket(netns: c_int, domain: c_int, kind: c_int, protocol: c_int) -> Resu
     netns::within(netns, || check(unsafe { libc::socket(domain, kind | libc::SOCK_CLOEXEC, protocol) }))
 }
 
+/// `address` is a struct sockaddr.
+pub fn bind(fd: c_int, address: &[u8]) -> Result<c_int> {
+    // SAFETY: the kernel reads the address only.
+    check(unsafe { libc::bind(fd, address.as_ptr().cast(), address.len() as socklen_t) })
+}
+
 pub fn setsockopt(fd: c_int, level: c_int, option: c_int, value: c_int) -> Result<c_int> {
     // SAFETY: the kernel reads one int.
     check(unsafe { libc::setsockopt(fd, level, option, (&raw const value).cast(), size_of::<c_int>() as socklen_t) })
@@ -29,41 +35,34 @@ pub fn getsockopt(fd: c_int, level: c_int, option: c_int, length: usize) -> Resu
 }
 
 pub fn send(fd: c_int, message: &[u8]) -> Result<c_int> {
-    sendto(fd, message, &[])
-}
-
-/// `address` is a struct sockaddr; empty for the peer the socket is connected to.
-pub fn sendto(fd: c_int, message: &[u8], address: &[u8]) -> Result<c_int> {
-    let to = if address.is_empty() { std::ptr::null() } else { address.as_ptr() };
-    let sent = retry(|| {
-        // SAFETY: the kernel reads the message and the address only.
-        count(unsafe {
-            libc::sendto(fd, message.as_ptr().cast(), message.len(), 0, to.cast(), address.len() as socklen_t)
-        })
-    })?;
+    // SAFETY: the kernel reads the message only.
+    let sent = retry(|| count(unsafe { libc::send(fd, message.as_ptr().cast(), message.len(), 0) }))?;
     Ok(sent as c_int)
 }
 
 /// One datagram, whole. Asks before it waits: netlink has mostly answered by the time a request was sent.
 pub fn recv(fd: c_int, timeout_ms: f64) -> Result<Vec<u8>> {
     let mut buffer = MaybeUninit::<[u8; DATAGRAM]>::uninit();
-    let mut deadline = None;
-    loop {
+    let mut ask = || {
         let flags = libc::MSG_DONTWAIT | libc::MSG_TRUNC;
         // SAFETY: the kernel writes at most the buffer; with MSG_TRUNC it says how long the datagram was.
-        match retry(|| count(unsafe { libc::recv(fd, buffer.as_mut_ptr().cast(), DATAGRAM, flags) })) {
-            Ok(length) if length > DATAGRAM => return Err(Errno(libc::EMSGSIZE)),
-            // SAFETY: the kernel filled `length` bytes.
-            Ok(length) => {
-                return Ok(unsafe { std::slice::from_raw_parts(buffer.as_ptr().cast(), length) }.to_vec());
-            }
+        count(unsafe { libc::recv(fd, buffer.as_mut_ptr().cast(), DATAGRAM, flags) })
+    };
+    let mut deadline = None;
+    let length = loop {
+        match retry(&mut ask) {
             Err(Errno(libc::EAGAIN)) => {
                 let deadline = *deadline.get_or_insert_with(|| Deadline::after_ms(timeout_ms));
                 poll_one(fd, libc::POLLIN, deadline)?;
             }
-            Err(errno) => return Err(errno),
+            other => break other?,
         }
+    };
+    if length > DATAGRAM {
+        return Err(Errno(libc::EMSGSIZE));
     }
+    // SAFETY: the kernel filled `length` bytes.
+    Ok(unsafe { std::slice::from_raw_parts(buffer.as_ptr().cast(), length) }.to_vec())
 }
 
 /// Index of the first descriptor that can be read or has hung up.

@@ -218,7 +218,7 @@ mod tests {
 
     #[test]
     fn a_program_need_not_read_its_input() {
-        let ended = shell(c"exec <&-; echo done; exit 3", vec![], &[0; 1_000_000], 60_000.0).unwrap();
+        let ended = shell(c"exec <&-; echo done; exit 3", vec![], &vec![0; 1_000_000], 60_000.0).unwrap();
         assert_eq!((ended.status, ended.stdout.as_slice()), (3, b"done\n".as_slice()));
     }
 
