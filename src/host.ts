@@ -97,11 +97,11 @@ export interface Host {
 
   /** A close-on-exec socket made inside `netns` (a descriptor or OWN_NETNS); it belongs there for good. */
   socket(netns: number, domain: number, type: number, protocol: number): number | Errno;
+  /** `address` is a struct sockaddr, family included. */
+  bind(fd: number, address: Uint8Array): number | Errno;
   setsockopt(fd: number, level: number, option: number, value: number): number | Errno;
   getsockopt(fd: number, level: number, option: number, length: number): Uint8Array | Errno;
   send(fd: number, message: Uint8Array): number | Errno;
-  /** `address` is a struct sockaddr, family included. */
-  sendto(fd: number, message: Uint8Array, address: Uint8Array): number | Errno;
   /** One datagram, whole; −ETIMEDOUT when none came within `timeoutMs`. */
   recv(fd: number, timeoutMs: number): Uint8Array | Errno;
   /** Index in `fds` of the first that can be read (or has hung up); −ETIMEDOUT when none could be in `timeoutMs`. */

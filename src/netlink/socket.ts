@@ -4,7 +4,7 @@
 import { EBUSY, ENOBUFS, ETIMEDOUT } from "../errno.ts";
 import { NetlinkError } from "../errors.ts";
 import { type Host, ok } from "../host.ts";
-import { type Writer, writer } from "./codec.ts";
+import { encode, struct, u16, u32, type Writer, writer } from "./codec.ts";
 import {
   type Answer,
   type Message,
@@ -27,12 +27,14 @@ export const NETLINK_NETFILTER = 12;
 const AF_NETLINK = 16;
 const SOCK_RAW = 3;
 const SOL_NETLINK = 270;
-const NETLINK_ADD_MEMBERSHIP = 1;
 const NETLINK_CAP_ACK = 10;
 const NETLINK_EXT_ACK = 11;
 const NETLINK_GET_STRICT_CHK = 12;
 const SOL_SOCKET = 1;
 const SO_NETNS_COOKIE = 71;
+
+/** struct sockaddr_nl; port id 0 lets the kernel choose one. */
+const sockaddrNl = struct({ family: u16, pad: u16, pid: u32, groups: u32 });
 
 /** The kernel answers at once; only a stuck rtnl makes a request wait, and then not for ever. */
 const ANSWER_TIMEOUT_MS = 60_000;
@@ -60,14 +62,13 @@ export class Socket {
     return socket;
   }
 
-  /** Opens a socket that only receives what the kernel announces to multicast `group`. */
+  /** Opens a socket that only receives what the kernel announces to multicast `group` (1 to 32). */
   static listen(host: Host, netns: number, protocol: number, group: number): Socket {
     const fd = ok(host.socket(netns, AF_NETLINK, SOCK_RAW, protocol), "socket", `netlink ${protocol}`);
-    ok(
-      host.setsockopt(fd, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, group),
-      "setsockopt",
-      `netlink group ${group}`,
-    );
+    // NB: a socket without an address does not hear what the kernel says of itself: its port id 0 is the kernel's own,
+    // and nobody is told what he said.
+    const address = encode(sockaddrNl, { family: AF_NETLINK, groups: 1 << (group - 1) });
+    ok(host.bind(fd, address), "bind", `netlink group ${group}`);
     return new Socket(host, fd);
   }
 
@@ -86,8 +87,9 @@ export class Socket {
   try<T>(what: Request<T>, value: T, flags = 0): Answer {
     let answer: Answer = { errno: 0 };
     this.#exchange(what, value, NLM_F_REQUEST | NLM_F_ACK | flags, (message) => {
+      if (message.type !== NLMSG_ERROR) return false;
       answer = readAnswer(message);
-      return message.type === NLMSG_ERROR;
+      return true;
     });
     return answer;
   }

@@ -5,7 +5,7 @@
 
 import { createHash } from "node:crypto";
 import { EEXIST, EINVAL, EISDIR, ELOOP, ENOENT, ENOTDIR, ENOTEMPTY, ETIMEDOUT } from "../../src/errno.ts";
-import { AT_FDCWD, type Errno, type Host, type Stat } from "../../src/host.ts";
+import { AT_FDCWD, type Errno, type Host, OWN_NETNS, type Stat } from "../../src/host.ts";
 
 const EBADF = 9;
 const O_ACCMODE = 3;
@@ -93,12 +93,13 @@ export class FakeHost implements Host {
   trap: Trap | undefined;
   /** Paths of locks that another process holds. */
   readonly lockedByOthers = new Set<string>();
-  /** Files written since the last `settle`. */
-  written = new Set<File>();
+  /** Files ever written: what a power cut may damage. Links and directories are metadata, which file systems journal. */
+  readonly written = new Set<File>();
   #root: Directory;
   #nextIno = 100;
   #nextFd = 3;
   #dead = false;
+  readonly #ownNetns: Netns = { kind: "netns", ino: 2, mtimeMs: 0, cookie: 1n };
   readonly #open = new Map<number, { node: Node; offset: number; path: string }>();
 
   constructor() {
@@ -135,11 +136,6 @@ export class FakeHost implements Host {
     this.#open.clear();
     this.trap = undefined;
     this.calls = [];
-  }
-
-  /** All that was written has reached the disk. */
-  settle(): void {
-    this.written.clear();
   }
 
   /** Waits so long that time stamps differ. */
@@ -223,6 +219,10 @@ export class FakeHost implements Host {
     const other = new FakeHost();
     other.#root = copy(this.#root) as Directory;
     other.#nextIno = this.#nextIno;
+    for (const file of this.written) {
+      const copied = copies.get(file);
+      if (copied?.kind === "file") other.written.add(copied);
+    }
     other.now = this.now;
     other.uptime = this.uptime;
     return other;
@@ -479,7 +479,7 @@ export class FakeHost implements Host {
   }
 
   socket(netns: number): number | Errno {
-    const node = this.#open.get(netns)?.node;
+    const node = netns === OWN_NETNS ? this.#ownNetns : this.#open.get(netns)?.node;
     return node?.kind === "netns" ? this.#descriptor(node, "socket") : -EINVAL;
   }
 
@@ -507,7 +507,7 @@ export class FakeHost implements Host {
   send(): never {
     throw new Error("the fake host has no network");
   }
-  sendto(): never {
+  bind(): never {
     throw new Error("the fake host has no network");
   }
   recv(): never {
