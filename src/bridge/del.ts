@@ -21,6 +21,8 @@ export function del(host: Host, request: Request): Outcome {
   const hostName = hostVethName(host, attachmentId(request));
   const record = readRecord(host, request.name, hostName);
   const failures = new Failures();
+  // Opened before the link goes, so that the child which waits for that shares it (Session.sendFromChild).
+  if (record === undefined || record.ipMasq || record.spoofCheck) failures.attempt(() => session.netfilter());
   // The link goes before the address is released: a new holder of the address must not meet the old one.
   failures.attempt(() => veth.remove(session, hostName));
   failures.attempt(() => veth.removeByContainerEnd(session, request.ifname));

@@ -30,7 +30,7 @@ const O_CREAT = 0o100;
 const O_TRUNC = 0o1000;
 const O_NOFOLLOW = 0o400000;
 const AT_REMOVEDIR = 0x200;
-const MAX_BYTES = 1 << 20;
+const MAX_BYTES = 65_536;
 
 function pathOf(network: string, hostName: string): string {
   return `${DIRECTORY}/${network}/${hostName}`;

@@ -5,6 +5,7 @@ import { ENODEV } from "../errno.ts";
 import { CniError, Code } from "../errors.ts";
 import { type Host, OWN_NETNS } from "../host.ts";
 import { AF_UNSPEC, getLink, type Link, RTNLGRP_LINK } from "../netlink/if-link.ts";
+import type { Request } from "../netlink/message.ts";
 import { getNsid } from "../netlink/rtnetlink.ts";
 import { NETLINK_NETFILTER, NETLINK_ROUTE, Socket } from "../netlink/socket.ts";
 
@@ -48,6 +49,19 @@ export class Session {
   netfilter(): Socket {
     this.#netfilter ??= Socket.open(this.host, OWN_NETNS, NETLINK_NETFILTER);
     return this.#netfilter;
+  }
+
+  /**
+   * Has a child process send a request in the host's namespace and wait for its answer; returns the pipe on which that
+   * arrives, or a negative errno. The child keeps the netfilter socket open too: its last close is what waits for
+   * deleted rules to be freed.
+   */
+  sendFromChild<T>(what: Request<T>, value: T): number {
+    const socket = Socket.open(this.host, OWN_NETNS, NETLINK_ROUTE);
+    const keep = this.#netfilter === undefined ? [] : [this.#netfilter.fd];
+    const pipe = this.host.sendFromChild(socket.fd, socket.encode(what, value), keep);
+    socket.close();
+    return pipe;
   }
 
   /** What the host's namespace announces of its links from the first call on. */

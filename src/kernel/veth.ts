@@ -2,12 +2,13 @@
 // already up and enslaved; the kernel refuses only a peer that is born up (ENOTCONN). Everything else of the container's
 // end (addresses, routes) dies with the pair.
 
-import { EEXIST, ENODEV } from "../errno.ts";
+import { EEXIST } from "../errno.ts";
 import { CniError, Code, NetlinkError } from "../errors.ts";
 import { formatMac, parseMac } from "../net/mac.ts";
-import { delLink, IFF_UP, newLink } from "../netlink/if-link.ts";
+import { IFF_UP, newLink } from "../netlink/if-link.ts";
 import { NLM_F_CREATE, NLM_F_EXCL } from "../netlink/message.ts";
 import type { Difference } from "./difference.ts";
+import { deleteLink } from "./link-removal.ts";
 import type { Session } from "./session.ts";
 
 export interface VethStep {
@@ -106,8 +107,7 @@ export function verify(session: Session, step: VethStep): Difference[] {
 export function remove(session: Session, hostName: string): void {
   const link = session.findLink("host", hostName);
   if (link?.linkinfo?.kind !== "veth") return;
-  const { errno, extack } = session.route("host").try(delLink, { index: link.index! });
-  if (errno !== 0 && errno !== ENODEV) throw new NetlinkError(errno, `cannot delete ${hostName}`, extack);
+  deleteLink(session, link);
 }
 
 /**

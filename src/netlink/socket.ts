@@ -118,9 +118,9 @@ export class Socket {
 
   /**
    * Every object that matches; none where the kernel answers with one of `absent`. What changes while it is read is
-   * read again.
+   * read again, unless `torn` says that a list with a gap is good enough.
    */
-  dump<T>(purpose: string, what: Request<T>, value: T, absent: readonly number[] = []): T[] {
+  dump<T>(purpose: string, what: Request<T>, value: T, absent: readonly number[] = [], torn = false): T[] {
     for (let tries = 1; ; tries++) {
       const found: T[] = [];
       let interrupted = false;
@@ -136,7 +136,7 @@ export class Socket {
       });
       if (absent.includes(answer.errno)) return [];
       if (answer.errno !== 0) throw new NetlinkError(answer.errno, `cannot ${purpose}`, answer.extack);
-      if (!interrupted) return found;
+      if (!interrupted || torn) return found;
       if (tries === DUMP_TRIES)
         throw new NetlinkError(EBUSY, `cannot ${purpose}`, "it keeps changing while it is read");
     }
@@ -172,11 +172,20 @@ export class Socket {
     return readMessages(ok(datagram, "recv", "netlink"));
   }
 
-  #exchange<T>(what: Request<T>, value: T, flags: number, each: (message: Message) => boolean): void {
-    const seq = ++this.#seq;
+  /** A request as bytes, to be acknowledged, for somebody else to send. */
+  encode<T>(what: Request<T>, value: T): Uint8Array {
+    return this.#encode(what, value, NLM_F_REQUEST | NLM_F_ACK);
+  }
+
+  #encode<T>(what: Request<T>, value: T, flags: number): Uint8Array {
     const out: Writer = writer();
-    writeMessage(out, what, flags, seq, value);
-    ok(this.#host.send(this.fd, out.bytes.subarray(0, out.at)), "send", what.name);
+    writeMessage(out, what, flags, ++this.#seq, value);
+    return out.bytes.subarray(0, out.at);
+  }
+
+  #exchange<T>(what: Request<T>, value: T, flags: number, each: (message: Message) => boolean): void {
+    ok(this.#host.send(this.fd, this.#encode(what, value, flags)), "send", what.name);
+    const seq = this.#seq;
     this.#receive((message) => message.seq === seq && each(message));
   }
 
