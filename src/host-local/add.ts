@@ -14,7 +14,7 @@ import { CniError, Code } from "../errors.ts";
 import { AT_FDCWD, type Host } from "../host.ts";
 import { formatIp, parseIp } from "../net/ip.ts";
 import { type Attachment, asidePath, removeAttachment, writeAttachment } from "./attachment-index.ts";
-import type { Caller } from "./attachment-proof.ts";
+import { type Caller, ownCookie } from "./attachment-proof.ts";
 import { Books } from "./books.ts";
 import { type Choice, Chooser } from "./choose.ts";
 import { type IpamConfig, readIpamConfig } from "./config.ts";
@@ -91,7 +91,7 @@ function commit(
       ...owner,
       ...node,
       ...(request.netns !== undefined && { netns: request.netns }),
-      ...(caller.netnsCookie !== undefined && { netnsCookie: caller.netnsCookie }),
+      ...evidence(store.host, caller),
       leases: [...(own?.leases ?? []), ...leases],
     };
     if (writeAttachment(store, attachment) < 0) books.distrust();
@@ -113,6 +113,13 @@ function commit(
     throw error;
   }
   books.seal();
+}
+
+/** What may prove one day that the container is dead. */
+function evidence(host: Host, { netnsCookie }: Caller): Pick<Attachment, "netnsCookie" | "homeCookie"> {
+  if (netnsCookie === undefined) return {};
+  const homeCookie = ownCookie(host);
+  return { netnsCookie, ...(homeCookie !== undefined && { homeCookie }) };
 }
 
 /** As far as it goes: the failure that led here is the one to report, and without the seal a scan finds what stays. */

@@ -22,6 +22,8 @@ export interface Attachment extends Owner, NodeIdentity {
   readonly netns?: string;
   /** SO_NETNS_COOKIE of that namespace, decimal; only where the caller knew it. */
   readonly netnsCookie?: string;
+  /** The cookie of the namespace that the caller ran in, where the link's other end is. */
+  readonly homeCookie?: string;
   readonly leases: readonly RecordedLease[];
 }
 

@@ -5,10 +5,10 @@
 //  - its namespace is gone and so is the host's end of its link. The namespace is known by its cookie (unique in a boot;
 //    inode numbers are reused at once). A cookie can only be asked of a namespace one can open, so: the path it was
 //    given at ADD no longer leads to it, and the link, which dies with the namespace, is no more. Only a caller that
-//    makes such links can tell; for all others the boot alone counts.
+//    makes such links can tell, from the namespace where it made this one; for all others the boot alone counts.
 
 import { EINVAL, ENOENT, ENOTDIR } from "../errno.ts";
-import { AT_FDCWD, type Host } from "../host.ts";
+import { AT_FDCWD, type Host, OWN_NETNS } from "../host.ts";
 import type { Attachment } from "./attachment-index.ts";
 import type { NodeIdentity } from "./node-identity.ts";
 import { O_NONBLOCK, O_RDONLY } from "./open-flags.ts";
@@ -34,10 +34,11 @@ export function causeOfDeath(
   { linkExists }: Caller,
   attachment: Attachment,
 ): string | undefined {
-  const { containerId, ifname, netns, netnsCookie } = attachment;
   if (isOfEarlierBoot(node, attachment)) return "of an earlier boot";
+  const { containerId, ifname, netns, netnsCookie, homeCookie } = attachment;
   if (attachment.boot !== node.boot || linkExists === undefined || !netns || !netnsCookie) return undefined;
-  if (!isNamespaceGone(host, netns, netnsCookie) || linkExists(containerId, ifname)) return undefined;
+  if (!isNamespaceGone(host, netns, netnsCookie) || homeCookie !== ownCookie(host)) return undefined;
+  if (linkExists(containerId, ifname)) return undefined;
   return "its namespace and its link are gone";
 }
 
@@ -54,15 +55,20 @@ export function isNamespaceGone(host: Host, path: string, cookie: string | undef
     if (type < 0) return false;
     if (type !== NSFS_MAGIC) return true;
     if (cookie === undefined) return false;
-    const found = netnsCookie(host, fd);
+    const found = readCookie(host, fd);
     return found !== undefined && found !== cookie;
   } finally {
     host.close(fd);
   }
 }
 
+/** The cookie of the namespace we run in. */
+export function ownCookie(host: Host): string | undefined {
+  return readCookie(host, OWN_NETNS);
+}
+
 /** The cookie of the network namespace that a descriptor stands for, decimal; "" when it is a namespace of another kind. */
-function netnsCookie(host: Host, netns: number): string | undefined {
+function readCookie(host: Host, netns: number): string | undefined {
   const socket = host.socket(netns, AF_UNIX, SOCK_DGRAM, 0);
   if (socket === -EINVAL) return "";
   if (socket < 0) return undefined;
