@@ -47,7 +47,8 @@ export const link = body(
     master: [10, u32], // IFLA_MASTER
     operstate: [16, u8], // IFLA_OPERSTATE
     linkinfo: [
-      18, // IFLA_LINKINFO: IFLA_INFO_KIND, IFLA_INFO_DATA
+      18, // IFLA_LINKINFO
+      // IFLA_INFO_KIND, IFLA_INFO_DATA
       tagged(1, 2, {
         veth: attrs({ peer: [1, body(ifinfomsg, attrs(common))] }), // VETH_INFO_PEER
         bridge: attrs({

@@ -58,8 +58,8 @@ const data = attrs({
   ],
 });
 
+// NFTA_EXPR_NAME, NFTA_EXPR_DATA
 const expression = tagged(1, 2, {
-  // NFTA_EXPR_NAME, NFTA_EXPR_DATA
   payload: attrs({
     dreg: [1, u32be], // NFTA_PAYLOAD_DREG
     base: [2, u32be], // NFTA_PAYLOAD_BASE
@@ -131,7 +131,7 @@ const rule = body(
     table: [1, str], // NFTA_RULE_TABLE
     chain: [2, str], // NFTA_RULE_CHAIN
     handle: [3, u64be], // NFTA_RULE_HANDLE
-    expressions: [4, list(1, expression)], // NFTA_RULE_EXPRESSIONS
+    expressions: [4, list(1, expression)], // NFTA_RULE_EXPRESSIONS, NFTA_LIST_ELEM
     userdata: [7, bytes], // NFTA_RULE_USERDATA
   }),
 );
@@ -161,7 +161,7 @@ const elements = body(
   attrs({
     table: [1, str], // NFTA_SET_ELEM_LIST_TABLE
     set: [2, str], // NFTA_SET_ELEM_LIST_SET
-    elements: [3, list(1, element)], // NFTA_SET_ELEM_LIST_ELEMENTS
+    elements: [3, list(1, element)], // NFTA_SET_ELEM_LIST_ELEMENTS, NFTA_LIST_ELEM
   }),
 );
 const batch = body(

@@ -480,22 +480,26 @@ function requestIn(name: string): Message {
 }
 
 describe("requests of ip, bridge and nft", () => {
-  it.each(requests.map((each) => ({ ...each, command: golden(each.name).command })))(
-    "$command",
-    ({ name, what, value, flags, same, adds }) => {
-      const message = requestIn(name);
-      expect({ type: message.type, flags: message.flags }).toEqual({
-        type: what.type,
-        flags: NLM_F_REQUEST | flags,
-      });
-      const theirs = bodyOf(message);
-      const ours = encode(what.codec, value);
-      expect(decode(what.codec, theirs)).toMatchObject(value as object);
-      expect(decode(what.codec, theirs)).toEqual({ ...(decode(what.codec, ours) as object), ...adds });
-      if (same) expect(toHex(ours)).toEqual(toHex(theirs));
-      else expect(toHex(ours)).not.toEqual(toHex(theirs));
-    },
-  );
+  it.each(requests.map((each) => ({ ...each, command: golden(each.name).command })))("$command", ({
+    name,
+    what,
+    value,
+    flags,
+    same,
+    adds,
+  }) => {
+    const message = requestIn(name);
+    expect({ type: message.type, flags: message.flags }).toEqual({
+      type: what.type,
+      flags: NLM_F_REQUEST | flags,
+    });
+    const theirs = bodyOf(message);
+    const ours = encode(what.codec, value);
+    expect(decode(what.codec, theirs)).toMatchObject(value as object);
+    expect(decode(what.codec, theirs)).toEqual({ ...(decode(what.codec, ours) as object), ...adds });
+    if (same) expect(toHex(ours)).toEqual(toHex(theirs));
+    else expect(toHex(ours)).not.toEqual(toHex(theirs));
+  });
 
   it("has a case for each capture", () => {
     const captured = goldenNames.filter((name) => !/answer$|^refusal/.test(name));
