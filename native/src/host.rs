@@ -112,3 +112,19 @@ unsafe extern "C" fn dispatch(
     let mut arguments = unsafe { Arguments::new(context, values, count) };
     (call.run)(&mut arguments).unwrap_or_else(|refusal| refusal.into_value(context, call.name))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_is_the_interface() {
+        let source = include_str!("../../src/host.ts");
+        let interface = source.split("export interface Host {").nth(1).unwrap().split("\n}").next().unwrap();
+        let methods =
+            interface.lines().filter_map(|line| line.strip_prefix("  ")?.split_once('(').map(|(name, _)| name));
+        let wanted: Vec<_> = methods.filter(|name| name.chars().all(char::is_alphanumeric)).collect();
+        let names: Vec<_> = CALLS.iter().map(|call| call.name.to_str().unwrap()).collect();
+        assert_eq!(names, wanted);
+    }
+}
