@@ -29,11 +29,16 @@ export function hostVethName(host: Host, { network, containerId, ifname }: Attac
   return `veth${characters(hash(host, network, containerId, ifname))}`;
 }
 
-/** The first 16 hex digits of SHA-512 of a text, as the reference's nftables comments and chain names use it. */
-export function hash16(host: Host, text: string): string {
+/** The first hex digits, an even number, of SHA-512 of a text: the reference's chain names and comments hold such. */
+export function hexHash(host: Host, text: string, digits: number): string {
+  const bytes = host.sha512(host.encode(text)).subarray(0, digits / 2);
   let hex = "";
-  for (const byte of host.sha512(host.encode(text)).subarray(0, 8)) hex += byte.toString(16).padStart(2, "0");
+  for (const byte of bytes) hex += byte.toString(16).padStart(2, "0");
   return hex;
+}
+
+export function hash16(host: Host, text: string): string {
+  return hexHash(host, text, 16);
 }
 
 /** Marks six bytes as a locally administered unicast MAC (IEEE 802, bits 1 and 0 of the first byte). */
