@@ -37,15 +37,15 @@ export function hashName({ host }: Store, text: string): string {
   return Array.from(digest, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
-/** The JSON value that the link of that name holds; undefined when there is none or it is not ours. */
+/** The JSON value that the link of that name holds; undefined when there is none, null when it cannot be read. */
 export function readEntry({ host, dir }: Store, name: string): unknown {
   const text = host.readlinkat(dir, `${indexDir}/${name}`);
-  if (typeof text === "number") return undefined;
+  if (typeof text === "number") return text === -ENOENT ? undefined : null;
   try {
     return JSON.parse(text);
   } catch {
-    // Not written by us; the index does without.
-    return undefined;
+    // Not written by us.
+    return null;
   }
 }
 
@@ -85,7 +85,8 @@ function entryName(store: Store, owner: Owner): string {
   return entryPrefix + hashName(store, formatOwner(owner));
 }
 
-export function findAttachment(store: Store, owner: Owner): Attachment | undefined {
+/** The entry of an attachment; undefined when there is none, null when it cannot be read. */
+export function findAttachment(store: Store, owner: Owner): Attachment | undefined | null {
   return asAttachment(readEntry(store, entryName(store, owner)));
 }
 
@@ -114,7 +115,7 @@ export function removeAttachment(store: Store, owner: Owner): void {
   removeEntry(store, entryName(store, owner));
 }
 
-function asAttachment(value: unknown): Attachment | undefined {
-  const written = value as Attachment | undefined;
-  return Array.isArray(written?.leases) ? written : undefined;
+function asAttachment(value: unknown): Attachment | undefined | null {
+  const written = value as Attachment | undefined | null;
+  return written === undefined || Array.isArray(written?.leases) ? written : null;
 }

@@ -9,6 +9,7 @@
 //
 // What a trusted entry says is still confirmed by reading the leases it names.
 
+import { ELOOP, ENOENT } from "../errno.ts";
 import { ok } from "../host.ts";
 import {
   type Attachment,
@@ -66,8 +67,8 @@ export class Books {
     this.store = store;
     this.#writable = writable;
     const boot = readBootId(host);
-    const stamp = readEntry(store, stampName) as Stamp | undefined;
-    const current = stamp !== undefined && boot !== "" && stamp.boot === boot;
+    const stamp = readEntry(store, stampName) as Stamp | undefined | null;
+    const current = stamp != null && boot !== "" && stamp.boot === boot;
     this.node = { boot, machine: current ? stamp.machine : readMachineId(host) };
     this.#stamp = current && directoryTime(store) === stamp.mtimeMs ? stamp : undefined;
     this.#swept = current && stamp.swept;
@@ -83,7 +84,11 @@ export class Books {
     if (this.#stamp !== undefined) {
       const attachment = findAttachment(this.store, owner);
       if (attachment === undefined) return undefined;
-      if (sameOwner(attachment, owner) && attachment.leases.every(({ name }) => this.#isHeldBy(name, owner)))
+      if (
+        attachment !== null &&
+        sameOwner(attachment, owner) &&
+        attachment.leases.every(({ name }) => this.#isHeldBy(name, owner))
+      )
         return attachment;
     }
     return this.scan().attachments.get(formatOwner(owner));
@@ -161,8 +166,9 @@ function directoryTime({ host, dir, path }: Store): number {
 function readAll(store: Store): LeaseFile[] {
   return listLeases(store).flatMap((name) => {
     const lease = readLease(store, name);
-    // What cannot be read is not a lease, and its address stays taken.
-    return typeof lease === "number" ? [] : [lease];
+    // Gone since it was listed, or a directory or link in place of a file: no lease, but its address stays taken.
+    if (lease === -ENOENT || lease === -ELOOP) return [];
+    return [ok(lease, "read", `${store.path}/${name}`)];
   });
 }
 

@@ -18,7 +18,7 @@ const addressEntry = (name: string) => `released.${name}`;
 const holderEntry = (store: Store, key: string) => `former.${hashName(store, key)}`;
 
 function readReleased(store: Store, name: string): Released | undefined {
-  return readEntry(store, addressEntry(name)) as Released | undefined;
+  return (readEntry(store, addressEntry(name)) as Released | undefined | null) ?? undefined;
 }
 
 /** Remembers that `by` gave up these addresses now. */
