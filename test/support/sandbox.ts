@@ -46,6 +46,8 @@ export interface PluginCall {
   readonly path?: string;
   /** The directory the executable is taken from; the default is that of the sandbox. */
   readonly bin?: string;
+  /** A command that runs the executable, such as strace with its options. */
+  readonly under?: readonly string[];
   readonly env?: Readonly<Record<string, string | undefined>>;
   readonly timeoutMs?: number;
 }
@@ -209,7 +211,8 @@ export class Sandbox {
 
   /** Calls a plugin as a runtime does: configuration on stdin, everything else in the environment. */
   plugin(name: string, verb: string, conf: Conf, call: PluginCall = {}): PluginEnded {
-    const ended = this.run(`${call.bin ?? this.bin}/${name}`, [], {
+    const [command, ...args] = [...(call.under ?? []), `${call.bin ?? this.bin}/${name}`];
+    const ended = this.run(command!, args, {
       env: this.#pluginEnvironment(verb, call),
       input: confText(conf),
       ...(call.timeoutMs !== undefined && { timeoutMs: call.timeoutMs }),
@@ -263,11 +266,11 @@ function mountNamespace(pid: string): string | undefined {
   }
 }
 
-function confText(conf: Conf): string | Uint8Array {
+export function confText(conf: Conf): string | Uint8Array {
   return typeof conf === "string" || conf instanceof Uint8Array ? conf : JSON.stringify(conf);
 }
 
-function parsed(stdout: string): unknown {
+export function parsed(stdout: string): unknown {
   if (stdout.trim() === "") return undefined;
   try {
     return JSON.parse(stdout);

@@ -3,6 +3,9 @@
 
 import type { Sandbox } from "./sandbox.ts";
 
+/** What is looked at: a Sandbox, or a virtual machine. */
+type Node = Pick<Sandbox, "must" | "sh">;
+
 export interface SnapshotOptions {
   /** Directories whose files count; a file's content is part of the snapshot. */
   readonly directories?: readonly string[];
@@ -97,7 +100,7 @@ function isKernelsOwn(entry: Record<string, unknown>): boolean {
   return dst.startsWith("fe80:") || dst === "ff00::/8" || dst.startsWith("multicast ff00");
 }
 
-function netnsSnapshot(sandbox: Sandbox, netns: string): NetnsSnapshot {
+function netnsSnapshot(sandbox: Node, netns: string): NetnsSnapshot {
   const answers = sandbox.sh(SCRIPT, netns === "" ? {} : { netns }).split(MARK);
   const [links, addresses, routes4, routes6, rules4, rules6, ports, nft, iptables] = answers as [
     string,
@@ -133,7 +136,7 @@ function netnsSnapshot(sandbox: Sandbox, netns: string): NetnsSnapshot {
   };
 }
 
-function files(sandbox: Sandbox, options: SnapshotOptions): Record<string, string> {
+function files(sandbox: Node, options: SnapshotOptions): Record<string, string> {
   const directories = options.directories ?? DIRECTORIES;
   const script = `for d; do [ ! -d "$d" ] || find "$d" -type f -print0; done | sort -z |
     while IFS= read -r -d '' f; do printf '%s\\0' "$f"; base64 -w0 "$f"; printf '\\0'; done`;
@@ -148,7 +151,7 @@ function files(sandbox: Sandbox, options: SnapshotOptions): Record<string, strin
 }
 
 /** Looks at the node, at each of its named network namespaces, and at the files. */
-export function snapshotOf(sandbox: Sandbox, options: SnapshotOptions): Snapshot {
+export function snapshotOf(sandbox: Node, options: SnapshotOptions): Snapshot {
   const names = sandbox.sh("ls /run/netns 2>/dev/null || true").split("\n").filter(Boolean);
   const netns: Record<string, NetnsSnapshot> = {};
   for (const name of ["", ...names]) netns[name] = netnsSnapshot(sandbox, name);
