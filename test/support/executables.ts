@@ -63,22 +63,11 @@ function installReference(): void {
 }
 
 /** What a tier starts besides the plugins; scripts/install-packages.sh gets all of it. */
+const SANDBOX = ["unshare", "nsenter", "ip", "bridge", "nft", "iptables", "busybox", "bash"];
 const COMMANDS: Readonly<Record<string, readonly string[]>> = {
-  kernel: ["unshare", "nsenter", "ip", "bridge", "nft", "iptables", "busybox", "bash"],
-  runtimes: [
-    "unshare",
-    "nsenter",
-    "ip",
-    "bridge",
-    "nft",
-    "iptables",
-    "busybox",
-    "bash",
-    "tar",
-    "containerd",
-    "ctr",
-    "runc",
-  ],
+  kernel: [...SANDBOX, "strace"],
+  runtimes: [...SANDBOX, "tar", "containerd", "ctr", "runc"],
+  vm: ["qemu-system-x86_64", "setpriv", "mkfifo", "ldd"],
 };
 
 function absentCommands(tier: string): string[] {
