@@ -21,7 +21,7 @@ RELEASE := native/target/$(if $(CARGO_TARGET),$(TARGET)/)release
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help preflight build bundle check test test-unit test-kernel test-runtimes test-native demo install clean size
+.PHONY: help preflight build bundle check test test-unit test-kernel test-runtimes test-vm test-native demo install clean size
 
 help:
 	@sed -n 's/^## //p' $(firstword $(MAKEFILE_LIST))
@@ -42,7 +42,7 @@ check: build/plugin.js
 	npx biome ci .
 	cargo fmt --manifest-path native/Cargo.toml --check
 	cd native && cargo clippy --locked $(CARGO_TARGET) --all-targets -- -D warnings
-	@if command -v shellcheck >/dev/null; then shellcheck scripts/*.sh; else echo "shellcheck is not installed: skipped"; fi
+	@if command -v shellcheck >/dev/null; then shellcheck scripts/*.sh scripts/vm/*.sh; else echo "shellcheck is not installed: skipped"; fi
 
 ## test           unit, native and kernel tests
 test: test-unit test-native test-kernel
@@ -62,6 +62,13 @@ test-kernel: build
 ## test-runtimes  the executable under cnitool, containerd and podman (root)
 test-runtimes: build
 	npx vitest run --project runtimes
+
+## test-vm        the executable on Debian's kernel in a virtual machine, for VLANs
+test-vm: build build/vm/kernel
+	npx vitest run --project vm
+
+build/vm/kernel:
+	scripts/vm/fetch-kernel.sh $@
 
 ## demo           what it does, step by step (root)
 demo: build

@@ -198,7 +198,7 @@ export class Vm {
   }
 
   /** Calls a plugin as a runtime does: configuration on stdin, everything else in the environment. */
-  plugin(name: string, verb: string, conf: Conf, call: PluginCall = {}): PluginEnded {
+  plugin(name: string, verb: string, conf: Conf, call: Omit<PluginCall, "under"> = {}): PluginEnded {
     const bin = call.bin ?? Vm.bin;
     const ended = this.run(`${bin}/${name}`, [], {
       env: {

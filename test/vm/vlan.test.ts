@@ -130,22 +130,21 @@ describe("traffic", () => {
 
   it("passes tagged between a trunk and the VLANs it carries, and no others", () => {
     const peers = { red: addressOf(add("red1", red)), blue: addressOf(add("blue1", blue)) };
-    const green = addressOf(add("green1", ranged("green", 3, { vlan: 300 })));
+    const targets = [peers.red, peers.blue, addressOf(add("green1", ranged("green", 3, { vlan: 300 })))];
     add("trunk", conf({ name: "trunk", vlanTrunk: [{ id: 100 }, { minID: 200, maxID: 201 }] }));
     const seen = [100, 200, 300].map((vid) => {
       vm.sh(
         `ip link add v${vid} link eth0 type vlan id ${vid}; ip addr add 10.60.0.99/24 dev v${vid}; ip link set v${vid} up`,
         { netns: "trunk" },
       );
-      const reached = [peers.red, peers.blue, green].map((address) => vm.pings("trunk", address));
+      const reached = vm.sh(
+        `for address in ${targets.join(" ")}; do ping -c1 -W1 $address >/dev/null && echo $address & done; wait`,
+        { netns: "trunk" },
+      );
       vm.sh(`ip link del v${vid}`, { netns: "trunk" });
-      return reached;
+      return reached.trim();
     });
-    expect(seen).toEqual([
-      [true, false, false],
-      [false, true, false],
-      [false, false, false],
-    ]);
+    expect(seen).toEqual([peers.red, peers.blue, ""]);
   });
 });
 
