@@ -1,0 +1,124 @@
+// kill -9 at each system call of ADD and DEL on the real kernel, on tmpfs and on the disk the tests run from; and a
+// reboot, as a boot id mounted over the kernel's. What must hold is in test/host-local/crash.test.ts.
+
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { REFERENCE } from "../support/executables.ts";
+import { Sandbox } from "../support/sandbox.ts";
+
+const disk = mkdtempSync(join(tmpdir(), "host-local-"));
+let node: Sandbox;
+beforeAll(async () => {
+  node = await Sandbox.create();
+});
+afterAll(async () => {
+  await node.dispose();
+  rmSync(disk, { recursive: true });
+});
+
+/** Five addresses, and as many of IPv6: an ADD makes two leases. */
+const ranges = [
+  [{ subnet: "10.20.0.0/29" }],
+  [{ subnet: "2001:db8:20::/64", rangeStart: "2001:db8:20::10", rangeEnd: "2001:db8:20::14" }],
+];
+const confIn = (dataDir: string) => ({
+  cniVersion: "1.1.0",
+  name: "net",
+  type: "bridge",
+  ipam: { type: "host-local", ranges, dataDir },
+});
+
+function leases(dataDir: string): string[] {
+  const lines = node.sh(
+    `cd ${dataDir}/net 2>/dev/null || exit 0; for f in *; do case $f in lock|last_*) ;; *) printf '%s %s\\n' "$f" "$(tr '\\r\\n' '/:' <"$f")";; esac; done`,
+  );
+  return lines.split("\n").filter((line) => line !== "" && !line.startsWith("* "));
+}
+
+/** The calls of a run that concern the store, by name and number, in order. */
+function callSites(under: (log: string) => void): { name: string; nth: number }[] {
+  const log = "/run/strace.log";
+  under(log);
+  const counts = new Map<string, number>();
+  const lines = node.sh(`cat ${log}`).split("\n");
+  const start = lines.findIndex((line) => line.includes('/net"'));
+  expect(start).toBeGreaterThan(0);
+  return lines.flatMap((line, index) => {
+    const name = /^(\w+)\(/.exec(line)?.[1];
+    if (name === undefined) return [];
+    counts.set(name, (counts.get(name) ?? 0) + 1);
+    return index < start || name.startsWith("exit") ? [] : [{ name, nth: counts.get(name)! }];
+  });
+}
+
+describe.each([
+  ["tmpfs", () => "/var/lib/cni/kill"],
+  ["disk", () => `${disk}/kill`],
+])("on %s", (_, place) => {
+  it.each(["ADD", "DEL"])("a kill at any system call of %s half-writes no lease and loses none", (verb) => {
+    const dataDir = `${place()}-${verb}`;
+    const conf = confIn(dataDir);
+    const run = (what: string, containerId: string, under: string[] = [], bin = node.bin) =>
+      node.plugin("host-local", what, conf, { containerId, netns: "/x", under, bin });
+    const prepare = () => {
+      node.sh(`rm -rf ${dataDir}`);
+      for (const id of verb === "ADD" ? ["a"] : ["a", "k"]) expect(run("ADD", id).status).toBe(0);
+    };
+    prepare();
+    const sites = callSites((log) => run(verb, "k", ["strace", "-qq", "-o", log]));
+    expect(sites.length).toBeGreaterThan(20);
+    for (const { name, nth } of sites) {
+      prepare();
+      const at = `${name} ${nth}`;
+      const ended = run(verb, "k", [
+        "strace",
+        "-qq",
+        "-o",
+        "/dev/null",
+        "-e",
+        `inject=${name}:signal=KILL:when=${nth}`,
+      ]);
+      expect(ended.status, at).toBeGreaterThanOrEqual(128);
+      for (const lease of leases(dataDir)) expect(lease, at).toMatch(/^[0-9a-f.:]+ [ak]\/:eth0$/);
+      expect(
+        leases(dataDir).filter((lease) => lease.includes(" a/")),
+        at,
+      ).toHaveLength(2);
+      // Either plugin's DEL cleans up, and then all four addresses that are left can be given out.
+      expect(run("DEL", "k", [], nth % 2 === 0 ? REFERENCE : node.bin).status, at).toBe(0);
+      expect(
+        leases(dataDir).filter((lease) => lease.includes(" k/")),
+        at,
+      ).toEqual([]);
+      const filled = ["f1", "f2", "f3", "f4", "f5"].map((id) => run("ADD", id).status);
+      expect(filled, at).toEqual([0, 0, 0, 0, 1]);
+    }
+  }, 300_000);
+});
+
+describe("after a reboot", () => {
+  it("the first ADD frees the dead, of the reference too, and torn files, and says so", () => {
+    const conf = confIn("/var/lib/cni/boot");
+    const run = (what: string, containerId: string, bin = node.bin) =>
+      node.plugin("host-local", what, conf, { containerId, netns: "/x", bin });
+    for (const [id, bin] of [
+      ["a", node.bin],
+      ["r", REFERENCE],
+      ["b", node.bin],
+      ["c", node.bin],
+    ] as const)
+      expect(run("ADD", id, bin).status).toBe(0);
+    node.sh(`echo 33333333-3333-4333-8333-333333333333 >/run/boot_id
+      mount --bind /run/boot_id /proc/sys/kernel/random/boot_id
+      cd /var/lib/cni/boot/net; : >10.20.0.2; printf 'c\\r\\ne' >10.20.0.5`);
+    const { status, stderr, json } = run("ADD", "new");
+    node.sh("umount /proc/sys/kernel/random/boot_id");
+    expect(status).toBe(0);
+    expect(json.ips[0].address).toBe("10.20.0.6/29");
+    expect(leases("/var/lib/cni/boot")).toEqual(["10.20.0.6 new/:eth0", "2001:db8:20::14 new/:eth0"]);
+    for (const ip of ["10.20.0.2", "10.20.0.3", "10.20.0.4", "10.20.0.5", "2001:db8:20::11"])
+      expect(stderr).toContain(ip);
+  });
+});
