@@ -41,5 +41,5 @@ export function removeSpoofCheck(
   owner: AttachmentId,
   record: AttachmentRecord | undefined,
 ): void {
-  if (record?.spoofCheck !== false) spoofCheck.remove(session, owner);
+  if (record?.spoofCheck ?? masquerade.canMasquerade(session)) spoofCheck.remove(session, owner);
 }

@@ -22,12 +22,15 @@ export function del(host: Host, request: Request): Outcome {
   const record = readRecord(host, request.name, hostName);
   const failures = new Failures();
   // Opened before the link goes, so that the child which waits for that shares it (Session.sendFromChild).
-  if (record === undefined || record.ipMasq || record.spoofCheck) failures.attempt(() => session.netfilter());
+  if (record === undefined || record.ipMasq || record.spoofCheck)
+    failures.attempt(() => session.openNetfilter());
   // The link goes before the address is released: a new holder of the address must not meet the old one.
   failures.attempt(() => veth.remove(session, hostName));
-  failures.attempt(() => veth.removeByContainerEnd(session, request.ifname));
-  failures.attempt(() => removeMasquerade(session, attachmentId(request), record));
-  failures.attempt(() => removeSpoofCheck(session, attachmentId(request), record));
+  const wasOthers = failures.attempt(() => veth.removeByContainerEnd(session, request.ifname));
+  // The reference knows nothing of records: one that it has left after its DEL says nothing of its own next ADD.
+  const known = wasOthers ? undefined : record;
+  failures.attempt(() => removeMasquerade(session, attachmentId(request), known));
+  failures.attempt(() => removeSpoofCheck(session, attachmentId(request), known));
   // The configuration may have changed since; the record tells which plugin has the lease.
   for (const type of new Set([config.ipamType, record?.ipamType ?? ""])) {
     if (type !== "") failures.attempt(() => runIpam(host, request, type, "DEL"));

@@ -6,12 +6,13 @@ import { CniError } from "../errors.ts";
 export class Failures {
   readonly #errors: CniError[] = [];
 
-  /** Runs `action`; what it throws is kept for the end. */
-  attempt(action: () => void): void {
+  /** Runs `action` and returns its value; what it throws is kept for the end. */
+  attempt<T>(action: () => T): T | undefined {
     try {
-      action();
+      return action();
     } catch (error) {
       this.#errors.push(asCniError(error));
+      return undefined;
     }
   }
 

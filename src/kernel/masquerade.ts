@@ -2,7 +2,7 @@
 // The packet path and the cost of ADD and DEL do not grow with the number of containers.
 
 import { EAFNOSUPPORT, EEXIST, EINVAL, ENOENT, EOPNOTSUPP, EPROTONOSUPPORT, ERESTART } from "../errno.ts";
-import { CniError, Code, HostError, NetlinkError } from "../errors.ts";
+import { CniError, Code, NetlinkError } from "../errors.ts";
 import { formatIp, type Ip, type Prefix, parsePrefix } from "../net/ip.ts";
 import type { AttachmentId } from "../net/names.ts";
 import { NLM_F_CREATE, NLM_F_EXCL } from "../netlink/message.ts";
@@ -128,12 +128,7 @@ export function verify(session: Session, step: MasqueradeStep): Difference[] {
 
 /** Whether the kernel speaks nf_tables at all; asks for the ruleset's generation and changes nothing. */
 export function canMasquerade(session: Session): boolean {
-  try {
-    const answer = session.netfilter().get("ask for nf_tables", getGen, {}, [EOPNOTSUPP, EINVAL]);
-    return answer !== undefined;
-  } catch (error) {
-    // No netfilter sockets at all.
-    if (error instanceof HostError && error.errno === EPROTONOSUPPORT) return false;
-    throw error;
-  }
+  if (!session.openNetfilter()) return false;
+  const answer = session.netfilter().get("ask for nf_tables", getGen, {}, [EOPNOTSUPP, EINVAL]);
+  return answer !== undefined;
 }

@@ -1,8 +1,8 @@
 // The kernel as one run of the plugin sees it: its own network namespace ("host") and the container's, each through a
 // route socket that is opened when first needed and stays inside its namespace.
 
-import { ENODEV } from "../errno.ts";
-import { CniError, Code } from "../errors.ts";
+import { ENODEV, EPROTONOSUPPORT } from "../errno.ts";
+import { CniError, Code, HostError } from "../errors.ts";
 import { type Host, OWN_NETNS } from "../host.ts";
 import { AF_UNSPEC, getLink, type Link, RTNLGRP_LINK } from "../netlink/if-link.ts";
 import type { Request } from "../netlink/message.ts";
@@ -49,6 +49,17 @@ export class Session {
   netfilter(): Socket {
     this.#netfilter ??= Socket.open(this.host, OWN_NETNS, NETLINK_NETFILTER);
     return this.#netfilter;
+  }
+
+  /** Opens the netfilter socket; false where the kernel has none, so that there is nothing to find or to remove. */
+  openNetfilter(): boolean {
+    try {
+      this.netfilter();
+      return true;
+    } catch (error) {
+      if (error instanceof HostError && error.errno === EPROTONOSUPPORT) return false;
+      throw error;
+    }
   }
 
   /**

@@ -112,15 +112,16 @@ export function remove(session: Session, hostName: string): void {
 
 /**
  * Deletes the pair whose container end has this name, where its other end is in the plugin's own namespace: one that the
- * reference made under a random name. Whatever else has the name is not ours and stays.
+ * reference made under a random name. Whatever else has the name is not ours and stays. True where there was one.
  */
-export function removeByContainerEnd(session: Session, ifname: string): void {
-  if (!session.hasContainer) return;
+export function removeByContainerEnd(session: Session, ifname: string): boolean {
+  if (!session.hasContainer) return false;
   const inside = session.findLink("container", ifname);
-  if (inside?.linkinfo?.kind !== "veth" || inside.link === undefined) return;
+  if (inside?.linkinfo?.kind !== "veth" || inside.link === undefined) return false;
   const outside = session.findLinkByIndex("host", inside.link);
   // Both ends point at each other, and the host's end says that its peer is in the container's namespace.
-  if (outside?.linkinfo?.kind !== "veth" || outside.link !== inside.index) return;
-  if (outside.linkNetnsid !== session.containerNsid()) return;
+  if (outside?.linkinfo?.kind !== "veth" || outside.link !== inside.index) return false;
+  if (outside.linkNetnsid !== session.containerNsid()) return false;
   remove(session, outside.ifname!);
+  return true;
 }
