@@ -11,16 +11,7 @@
 //
 // The table and PREROUTING are shared and stay.
 
-import {
-  EAFNOSUPPORT,
-  EBUSY,
-  EEXIST,
-  EINVAL,
-  ENOENT,
-  EOPNOTSUPP,
-  EPROTONOSUPPORT,
-  ERANGE,
-} from "../errno.ts";
+import { EAFNOSUPPORT, EBUSY, EEXIST, EINVAL, ENOENT, EOPNOTSUPP, ERANGE } from "../errno.ts";
 import { CniError, Code, NetlinkError } from "../errors.ts";
 import { parseMac } from "../net/mac.ts";
 import type { AttachmentId } from "../net/names.ts";
@@ -33,6 +24,7 @@ import {
   type Expression,
   getChain,
   getRule,
+  getRuleHead,
   NF_BR_PRE_ROUTING,
   NF_DROP,
   NFPROTO_BRIDGE,
@@ -143,25 +135,31 @@ function listRules(session: Session, chain: string): Rule[] {
   return session.netfilter().dump(purpose, getRule, { ...here, chain }, [ENOENT]);
 }
 
+/** The handles of an attachment's jumps; one may be missing where other rules came or went while they were listed. */
+function findJumps(session: Session, { userdata }: Names): bigint[] {
+  const purpose = `list chain ${PREROUTING} of table bridge nat`;
+  const query = { ...here, chain: PREROUTING };
+  const torn = true;
+  const rules = session.netfilter().dump(purpose, getRuleHead, query, [ENOENT], torn);
+  return rules.filter((rule) => sameBytes(rule.userdata, userdata)).map((rule) => rule.handle!);
+}
+
 function sameBytes(a: Uint8Array | undefined, b: Uint8Array): boolean {
   return a?.length === b.length && a.every((byte, index) => byte === b[index]);
 }
 
 /**
- * Puts the removal of all that an attachment has into a batch; false where it has nothing. The batch can do no harm when
- * the rules have changed since they were listed: it deletes the chains too, and the kernel refuses all of it where they
- * have gone (with them the table may have, and the handles be another's) or where a rule still jumps to them.
+ * Puts the removal of all that an attachment has into a batch; false where it has nothing. Where the list of jumps has
+ * a gap or is out of date the batch does no harm: it deletes the chains too, and the kernel refuses the whole while a rule
+ * jumps to them, and when they have gone (with the table, so that the handles are another's now).
  */
-function addRemoval(session: Session, batch: Batch, { chains, userdata }: Names): boolean {
-  const there = chains.filter((name) => {
+function addRemoval(session: Session, batch: Batch, names: Names): boolean {
+  const there = names.chains.filter((name) => {
     const query = { ...here, name };
     return session.netfilter().get(`look up chain ${name}`, getChain, query, NO_CHAIN) !== undefined;
   });
   if (there.length === 0) return false;
-  for (const rule of listRules(session, PREROUTING)) {
-    if (!sameBytes(rule.userdata, userdata)) continue;
-    batch.add(delRule, { ...here, chain: PREROUTING, handle: rule.handle! });
-  }
+  for (const handle of findJumps(session, names)) batch.add(delRule, { ...here, chain: PREROUTING, handle });
   for (const name of there) batch.add(delChain, { ...here, name });
   return true;
 }
@@ -176,7 +174,17 @@ function refused({ errno, extack, of }: ReturnType<Batch["commit"]>, step: Spoof
       "It is part of the name of a chain of nf_tables, which has at most 255 (before Linux 4.14: 31).",
     );
   }
-  if ([EOPNOTSUPP, EPROTONOSUPPORT, EAFNOSUPPORT].includes(errno)) {
+  if (of === newChain.name && (errno === EEXIST || errno === EOPNOTSUPP)) {
+    const details =
+      "It has another type, hook or priority than filter, prerouting, -300, or it is no base chain.";
+    return new CniError(
+      Code.kernelRefused,
+      `${purpose}: chain ${PREROUTING} of table bridge nat is taken`,
+      details,
+    );
+  }
+  // In order: no nf_tables; no bridge family in it, as older and as newer kernels say it.
+  if ([EOPNOTSUPP, EAFNOSUPPORT, ENOENT].includes(errno)) {
     const details = "macspoofchk needs a kernel with nf_tables for bridges (CONFIG_NF_TABLES_BRIDGE).";
     return new CniError(Code.kernelRefused, `${purpose}: the kernel has no nf_tables for bridges`, details);
   }
@@ -201,7 +209,6 @@ export function apply(session: Session, step: SpoofCheckStep): void {
     }
     const answer = batch.commit(session.netfilter());
     if (answer.errno === 0) return;
-    // EEXIST although nothing of this attachment is there is about a PREROUTING with another hook.
     const changed = round === 0 ? answer.errno === EEXIST : replaces && CHANGED.includes(answer.errno);
     if (!changed || round === ROUNDS) throw refused(answer, step);
   }

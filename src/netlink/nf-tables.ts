@@ -42,6 +42,8 @@ export const NFT_META_IIFNAME = 6;
 export const NFT_PAYLOAD_LL_HEADER = 0;
 export const NFT_PAYLOAD_NETWORK_HEADER = 1;
 export const NFT_SET_MAP = 0x8;
+/** NFTA_MASQ_FLAGS: the source port is chosen at random, whatever the container's is. */
+export const NF_NAT_RANGE_PROTO_RANDOM_FULLY = 0x10;
 /** Data type of a map to verdicts. */
 export const NFT_DATA_VERDICT = 0xffffff00;
 
@@ -136,6 +138,16 @@ const rule = body(
   }),
 );
 export type Rule = Infer<typeof rule>;
+/** A rule without its expressions: reading those of a long chain takes most of the time. */
+const ruleHead = body(
+  nfgenmsg,
+  attrs({
+    table: [1, str], // NFTA_RULE_TABLE
+    chain: [2, str], // NFTA_RULE_CHAIN
+    handle: [3, u64be], // NFTA_RULE_HANDLE
+    userdata: [7, bytes], // NFTA_RULE_USERDATA
+  }),
+);
 const set = body(
   nfgenmsg,
   attrs({
@@ -190,6 +202,7 @@ export const getChain = request("NFT_MSG_GETCHAIN", nft(4), chain);
 export const delChain = request("NFT_MSG_DELCHAIN", nft(5), chain);
 export const newRule = request("NFT_MSG_NEWRULE", nft(6), rule);
 export const getRule = request("NFT_MSG_GETRULE", nft(7), rule);
+export const getRuleHead = request("NFT_MSG_GETRULE", nft(7), ruleHead);
 export const delRule = request("NFT_MSG_DELRULE", nft(8), rule);
 export const newSet = request("NFT_MSG_NEWSET", nft(9), set);
 export const newSetElem = request("NFT_MSG_NEWSETELEM", nft(12), elements);
