@@ -13,6 +13,8 @@ const ACCESS = "100 PVID Egress Untagged";
 /** VLAN 1 once another has become the port's own. */
 const KEPT = "1 Egress Untagged";
 
+const ALL_BUT_THE_FIRST = Array.from({ length: 4093 }, (_, index) => `${index + 2}`);
+
 let vm: Vm;
 beforeAll(async () => {
   vm = await Vm.boot();
@@ -80,6 +82,9 @@ describe("a port", () => {
       [KEPT, ACCESS, ...TAGGED],
     ],
     ["vlan also named by vlanTrunk", { vlan: 100, vlanTrunk: [{ id: 100 }, { id: 101 }] }, ["100", "101"]],
+    ["vlan 1", { vlan: 1 }, [DEFAULT]],
+    ["VLAN 1 in vlanTrunk", { vlanTrunk: [{ minID: 1, maxID: 2 }] }, [DEFAULT, "2"]],
+    ["all VLANs in vlanTrunk", { vlanTrunk: [{ minID: 1, maxID: 4094 }] }, [DEFAULT, ...ALL_BUT_THE_FIRST]],
     ["an empty vlanTrunk", { vlanTrunk: [] }, [DEFAULT]],
     ["an item with range and id", { vlanTrunk: [{ minID: 5, maxID: 6, id: 9 }] }, [DEFAULT, "5", "6", "9"]],
   ])("has its VLANs, with %s", (_name, keys, expected) => {
@@ -122,8 +127,8 @@ describe("traffic", () => {
     const sameVlan = addressOf(add("red2", red));
     const otherVlan = addressOf(add("blue1", blue));
     const sameAsOther = addressOf(add("blue2", blue));
-    expect(vm.pings("red1", sameVlan)).toBe(true);
-    expect(vm.pings("blue1", sameAsOther)).toBe(true);
+    expect(vm.pings("red1", sameVlan, 3000)).toBe(true);
+    expect(vm.pings("blue1", sameAsOther, 3000)).toBe(true);
     expect(vm.pings("red1", otherVlan)).toBe(false);
     expect(vm.pings("blue1", sameVlan)).toBe(false);
   });
@@ -138,7 +143,7 @@ describe("traffic", () => {
         { netns: "trunk" },
       );
       const reached = vm.sh(
-        `for address in ${targets.join(" ")}; do ping -c1 -W1 $address >/dev/null && echo $address & done; wait`,
+        `for address in ${targets.join(" ")}; do ping -c1 -W2 $address >/dev/null && echo $address & done; wait`,
         { netns: "trunk" },
       );
       vm.sh(`ip link del v${vid}`, { netns: "trunk" });
@@ -270,7 +275,7 @@ describe.skipIf(DIST === REFERENCE)("unlike the reference", () => {
     const sameVlan = addressOf(add("red2", ranged("red", 1, { vlan: 100 })));
     const otherVlan = addressOf(add("blue1", ranged("blue", 2, { vlan: 200 })));
     expect(filtering("br0")).toBe(true);
-    expect(vm.pings("red1", sameVlan)).toBe(true);
+    expect(vm.pings("red1", sameVlan, 3000)).toBe(true);
     expect(vm.pings("red1", otherVlan)).toBe(false);
   });
 
