@@ -28,7 +28,7 @@ export const Code = {
   allocationFailed: 101,
   /** CHECK found a difference. */
   checkFailed: 102,
-  /** A delegated plugin could not be run or gave no usable answer. */
+  /** A delegated plugin, or iptables, could not be run or gave no usable answer. */
   delegationFailed: 103,
   /** A defect of this program; the Go library's ErrInternal. */
   internal: 999,

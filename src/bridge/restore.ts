@@ -12,7 +12,8 @@ export function restoreMasquerade(session: Session, own: AttachmentId): void {
     for (const record of listRecords(session.host, network)) {
       const isOwn =
         network === own.network && record.containerId === own.containerId && record.ifname === own.ifname;
-      if (isOwn || !record.ipMasq || session.findLink("host", record.hostName) === undefined) continue;
+      if (isOwn || !record.ipMasq || record.ipMasqBackend !== "nftables") continue;
+      if (session.findLink("host", record.hostName) === undefined) continue;
       for (const address of record.addresses) {
         try {
           masquerade.apply(session, { kind: "masquerade", address, owner: record });

@@ -194,7 +194,11 @@ describe("two interfaces of one container", () => {
     expect(targets).toEqual(["ACCEPT", "ACCEPT", "MASQUERADE"]);
   });
 
-  it("can be added and removed side by side", async () => {
+  it.each<Flavour>([
+    "nft",
+    "legacy",
+  ])("can be added and removed side by side, iptables-%s", async (flavour) => {
+    const { env } = new LoggedPath(node, flavour);
     const names = ["eth0", "eth1", "eth2", "eth3"];
     const side = (verb: string) =>
       Promise.all(
@@ -202,11 +206,12 @@ describe("two interfaces of one container", () => {
           node.pluginAsync("bridge", verb, conf({ addresses: [`10.41.0.${index + 5}/24`] }), {
             ...attachment,
             ifname,
+            env,
           }),
         ),
       );
     for (const ended of await side("ADD")) expect(ended, ended.stdout).toMatchObject({ status: 0 });
-    const jumps = iptablesRules(node).filter((line) => line.startsWith("-A POSTROUTING"));
+    const jumps = iptablesRules(node, flavour).filter((line) => line.startsWith("-A POSTROUTING"));
     expect(jumps).toHaveLength(names.length);
     for (const ended of await side("DEL")) expect(ended, ended.stdout).toMatchObject({ status: 0 });
     expect(mentions(node, "CNI-")).toEqual([]);
