@@ -24,8 +24,9 @@ import {
   writeEntry,
 } from "./attachment-index.ts";
 import { isOfEarlierBoot } from "./attachment-proof.ts";
-import { formatOwner, isTorn, type Owner, parseLease, sameOwner } from "./lease.ts";
+import { formatLease, formatOwner, isTorn, type Owner, parseLease, sameOwner } from "./lease.ts";
 import { type NodeIdentity, readBootId, readMachineId } from "./node-identity.ts";
+import { AT_SYMLINK_NOFOLLOW } from "./open-flags.ts";
 import { type LeaseFile, listLeases, readLease, type Store } from "./store.ts";
 
 interface Stamp extends NodeIdentity {
@@ -105,7 +106,12 @@ export class Books {
   scan(): Ledger {
     if (this.#ledger !== undefined) return this.#ledger;
     const entries = new Map(listAttachments(this.store).map((entry) => [formatOwner(entry), entry]));
-    const ledger = compare(this.node, readAll(this.store), entries);
+    const recorded = new Map<string, Attachment>();
+    for (const entry of entries.values()) for (const { name } of entry.leases) recorded.set(name, entry);
+    const files = listLeases(this.store).flatMap((name) =>
+      readFile(this.store, this.node, name, recorded.get(name)),
+    );
+    const ledger = compare(this.node, files, entries, recorded);
     if (this.#writable) this.#rebuild(entries, ledger);
     this.#ledger = ledger;
     return ledger;
@@ -163,13 +169,25 @@ function directoryTime({ host, dir, path }: Store): number {
   return ok(host.fstat(dir), "stat", path).mtimeMs;
 }
 
-function readAll(store: Store): LeaseFile[] {
-  return listLeases(store).flatMap((name) => {
-    const lease = readLease(store, name);
-    // Gone since it was listed, or a directory or link in place of a file: no lease, but its address stays taken.
-    if (lease === -ENOENT || lease === -ELOOP) return [];
-    return [ok(lease, "read", `${store.path}/${name}`)];
-  });
+/** A lease, or nothing for what is none; its address stays taken. */
+function readFile(
+  store: Store,
+  node: NodeIdentity,
+  name: string,
+  entry: Attachment | undefined,
+): LeaseFile | readonly [] {
+  // In the boot of its entry a file that is still the recorded one holds what was recorded. After a power cut it may not.
+  const known = entry?.boot === node.boot ? entry.leases.find((lease) => lease.name === name) : undefined;
+  if (known !== undefined && isSameFile(store, known)) return { ...known, text: formatLease(entry!) };
+  const lease = readLease(store, name);
+  // Gone since it was listed, or a directory or a link in place of a file.
+  if (lease === -ENOENT || lease === -ELOOP) return [];
+  return ok(lease, "read", `${store.path}/${name}`);
+}
+
+function isSameFile({ host, dir }: Store, { name, ino, mtimeMs }: RecordedLease): boolean {
+  const stat = host.fstatat(dir, name, AT_SYMLINK_NOFOLLOW);
+  return typeof stat !== "number" && stat.ino === ino && stat.mtimeMs === mtimeMs;
 }
 
 /** What leases and entries together say. An entry that is still right is kept as the very object. */
@@ -177,9 +195,8 @@ function compare(
   node: NodeIdentity,
   files: readonly LeaseFile[],
   entries: ReadonlyMap<string, Attachment>,
+  recorded: ReadonlyMap<string, Attachment>,
 ): Ledger {
-  const recorded = new Map<string, Attachment>();
-  for (const entry of entries.values()) for (const { name } of entry.leases) recorded.set(name, entry);
   const held = new Map<string, { owner: Owner; leases: RecordedLease[] }>();
   const remains: Remains[] = [];
   for (const { name, text, ino, mtimeMs } of files) {
