@@ -66,6 +66,7 @@ until ip link show dev host0 | grep -q "state UP"; do sleep 0.1; done
 answered link-get-answer ip link show dev host0
 answered bridge-get-answer ip link show dev br0
 sent bridge-add-options ip link add br1 type bridge vlan_filtering 1 vlan_default_pvid 5 group_fwd_mask 0xfff8
+sent altname-add ip link property add dev br0 altname other
 sent nsid-get ip netns list
 answered nsid-get-answer ip netns list
 
@@ -76,6 +77,8 @@ sent route-add-v4 ip route add 10.1.0.0/16 via 10.22.0.1 dev br0 metric 5 mtu 14
 sent route-add-v6 ip -6 route add default via fd00::1 dev br0
 sent route-add-scope-link ip route add 10.2.0.0/16 dev br0 scope link table 100
 answered route-dump-answer ip route show table 1000
+ip route add 10.3.0.0/16 nexthop via 10.22.0.1 dev br0 nexthop via 10.22.0.2 dev br0
+answered route-multipath-answer ip route show to exact 10.3.0.0/16
 answered refusal-with-extack ip route add 192.0.2.0/24 via 203.0.113.1
 answered refusal-without-extack ip link add br0 type bridge
 sent address-delete ip addr del 10.22.0.5/16 dev br0

@@ -5,7 +5,15 @@ import { createHash } from "node:crypto";
 import { describe, expect, it } from "vitest";
 import type { Host } from "../../src/host.ts";
 import { formatMac } from "../../src/net/mac.ts";
-import { hash16, hexHash, hostVethName, randomMac, stableMac, vlanPortName } from "../../src/net/names.ts";
+import {
+  hash16,
+  hexHash,
+  hostInterfaceName,
+  hostVethName,
+  randomMac,
+  stableMac,
+  vlanPortName,
+} from "../../src/net/names.ts";
 
 const encoder = new TextEncoder();
 const host = {
@@ -92,6 +100,17 @@ describe("hostVethName", () => {
       expect(seen.size).toBe(32);
       for (const [letter, times] of seen) expect(Math.abs(times - count / 32), letter).toBeLessThan(330);
     }
+  });
+});
+
+describe("hostInterfaceName", () => {
+  it.each([
+    ["veth", "vethb9qdd2pqznz"],
+    ["c", "cb9qdd2pqznz"],
+    ["containers", "containersb9qdd"],
+  ])("begins with %s and is as long as the kernel allows", (prefix, name) => {
+    expect(hostInterfaceName(host, attachment, prefix)).toBe(name);
+    expect(isValidName(name)).toBe(true);
   });
 });
 

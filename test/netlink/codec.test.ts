@@ -26,9 +26,9 @@ import {
 } from "../../src/netlink/codec.ts";
 import { address } from "../../src/netlink/if-addr.ts";
 import { bridgePort } from "../../src/netlink/if-bridge.ts";
-import { link } from "../../src/netlink/if-link.ts";
+import { link, newLinkProp } from "../../src/netlink/if-link.ts";
 import * as nft from "../../src/netlink/nf-tables.ts";
-import { route } from "../../src/netlink/rtnetlink.ts";
+import { getDefaultRoute, getNsid, route } from "../../src/netlink/rtnetlink.ts";
 import { fromHex, golden, goldenNames, toHex } from "../support/golden.ts";
 import { roundTrips, staysInside } from "../support/round-trip.ts";
 
@@ -302,11 +302,37 @@ describe("viewOf", () => {
   });
 });
 
+describe("next hops of a route", () => {
+  const two = "10000000 02000000 08000500 0a160001 08000103 03000000";
+
+  it("are read without their attributes", () => {
+    expect(decode(route, fromHex(`02100000fe030001 00000000 1c000900 ${two}`)).multipath).toEqual([
+      { ifindex: 2 },
+      { ifindex: 3 },
+    ]);
+  });
+
+  it.each([
+    ["no length, which would never end", "00000000 02000000"],
+    ["a length beyond the end", "0c000000 02000000"],
+    ["a piece of a hop", "08000000 02000000 0800"],
+  ])("are refused with %s", (_name, hex) => {
+    const length = (4 + fromHex(hex).length).toString(16).padStart(2, "0");
+    expect(() => decode(route, fromHex(`02100000fe030001 00000000 ${length}000900 ${hex}`))).toThrow(
+      RangeError,
+    );
+  });
+});
+
 const tables = {
   link,
   bridgePort,
   address,
   route,
+  defaultRoute: getDefaultRoute.codec,
+  linkNames: newLinkProp.codec,
+  netnsId: getNsid.codec,
+  ruleHead: nft.getRuleHead.codec,
   rule: nft.newRule.codec,
   chain: nft.newChain.codec,
   set: nft.newSet.codec,
@@ -353,6 +379,8 @@ describe("messages cut short", () => {
     ["port-vlan-range", bridgePort],
     ["address-add-v6", address],
     ["route-add-v4", route],
+    ["route-add-v6", getDefaultRoute.codec],
+    ["altname-add", newLinkProp.codec],
   ] as readonly [string, Codec<unknown>][])("%s is not misread", (name, codec) => {
     staysInside(codec, golden(name).bytes.subarray(16));
   });

@@ -99,6 +99,7 @@ const map = (name: string, keyType: number, keyLen: number) => ({
 /** User data of a map: nft(8) notes for itself the byte orders of key and data. */
 const byteOrders = { userdata: expect.any(Uint8Array) };
 const rule = NLM_F_CREATE | NLM_F_APPEND;
+const ALTNAME = NLM_F_CREATE | NLM_F_EXCL | NLM_F_APPEND;
 
 // Left to right as the command says it; NLM_F_ACK of a batch's changes is a matter of the batch.
 const requests: readonly Case[] = [
@@ -208,6 +209,7 @@ const requests: readonly Case[] = [
     NLM_F_ACK,
     "alike",
   ),
+  sends("altname-add", ifLink.newLinkProp, { index: 2, propList: ["other"] }, NLM_F_ACK | ALTNAME, "same"),
   sends("nsid-get", rtnetlink.getNsid, { fd: 6 }, 0, "same"),
   sends(
     "address-add-v4",
@@ -572,6 +574,17 @@ describe("answers of the kernel", () => {
       metrics: { mtu: 1400, advmss: 1300 },
       table32: 1000,
     });
+  });
+
+  it("shows the default route among others", () => {
+    const { codec } = rtnetlink.getDefaultRoute;
+    expect(decode(codec, bodyOf(requestIn("route-add-v6")))).toMatchObject({ gateway: ip("fd00::1") });
+    expect(decode(codec, bodyOf(requestIn("route-add-v4")))).toBeUndefined();
+  });
+
+  it("shows the next hops of a route", () => {
+    const [route] = answers("route-multipath-answer", rtnetlink.getRoute, rtnetlink.newRoute.type);
+    expect(route).toMatchObject({ dst: ip("10.3.0.0"), multipath: [{ ifindex: 2 }, { ifindex: 2 }] });
   });
 
   it("tells a namespace's id", () => {

@@ -22,6 +22,7 @@ const headers = [
   "linux/if_link.h",
   "linux/net_namespace.h",
   "linux/netfilter.h",
+  "linux/netfilter/nf_nat.h",
   "linux/netfilter/nf_tables.h",
   "linux/netfilter/nfnetlink.h",
   "linux/netfilter_bridge.h",
@@ -34,6 +35,9 @@ const headers = [
 const newer: Readonly<Record<string, string>> = {
   IFLA_BRPORT_ISOLATED: "4.18",
   NETLINK_GET_STRICT_CHK: "4.20",
+  IFLA_ALT_IFNAME: "5.5",
+  IFLA_PROP_LIST: "5.5",
+  RTM_NEWLINKPROP: "5.5",
   NFTA_BITWISE_OP: "5.6",
   NFTA_TABLE_USERDATA: "5.10",
   NFTA_CHAIN_USERDATA: "5.10",
