@@ -135,6 +135,7 @@ say "What a runtime does for each container: start the plugin, wait for its answ
 cni ADD alice
 printf '%s\n' "$answer" | indent
 holds "$took, from the start of the process to its end"
+say "${dim}The first ADD also makes what the containers share. The next one shows what a container costs.${plain}"
 
 chapter "ADD: a network for bob"
 cni ADD bob
