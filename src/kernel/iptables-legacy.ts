@@ -43,8 +43,7 @@ function parseRules(
 }
 
 /** Removes an attachment's jumps, and its chain when no other jump is left. Absent is fine, an absent program too. */
-export function removeFromLegacy(session: { host: Host }, family: Family, owner: AttachmentId, isOwn: IsOwn) {
-  const { host } = session;
+export function removeFromLegacy(host: Host, family: Family, owner: AttachmentId, isOwn: IsOwn): void {
   if (!hasNat(host, family)) return;
   // Where both flavours are installed `iptables` is often the new one; before 1.8 there is only the one name.
   const iptables = Iptables.find(host, `${family.program}-legacy`, family.program);

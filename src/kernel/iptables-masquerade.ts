@@ -90,7 +90,7 @@ export function verify(session: Session, step: IptablesMasqueradeStep): Differen
 
 function removeJumps(session: Session, family: Family, owner: AttachmentId, isOwn: IsOwn): void {
   if (canMasquerade(session)) removeFromNft(session, family, chainName(session.host, owner), isOwn);
-  removeFromLegacy(session, family, owner, isOwn);
+  removeFromLegacy(session.host, family, owner, isOwn);
 }
 
 export function remove(session: Session, step: IptablesMasqueradeStep): void {
