@@ -160,11 +160,13 @@ export class FakeHost implements Host {
     this.symlinkat(target, AT_FDCWD, path);
   }
 
-  /** Changes a file in place, as an editor or a torn write does: its directory does not notice. */
+  /** Changes a file in place, later than all before: its directory does not notice. */
   overwrite(path: string, text: string): void {
+    this.tick();
     const node = this.#find(this.#root, path, false);
     if (typeof node === "number" || node.kind !== "file") throw new Error(`no file ${path}`);
     node.bytes = Buffer.from(text);
+    node.mtimeMs = this.#clock();
   }
 
   remove(path: string): void {
