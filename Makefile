@@ -9,11 +9,12 @@ NODE_MODULES := node_modules/.package-lock.json
 TS_SOURCES := $(shell find src -name '*.ts')
 RUST_SOURCES := $(shell find native/src -name '*.rs') native/Cargo.toml native/Cargo.lock native/build.rs
 
-# A static executable at a fixed address (docs/native.md says what that saves), and no path of this machine in it.
+# A static executable at a fixed address (native/src/snapshot.rs needs one), and no path of this machine in it.
 CARGO_HOME ?= $(HOME)/.cargo
-export RUSTFLAGS := -C target-feature=+crt-static -C relocation-model=static \
+export RUSTFLAGS := -C target-feature=+crt-static -C relocation-model=static -C force-unwind-tables=no \
 	--remap-path-prefix=$(CARGO_HOME)=cargo --remap-path-prefix=$(CURDIR)=.
-export CFLAGS_$(subst -,_,$(TARGET)) := -fno-pic -fno-pie -ffile-prefix-map=$(CURDIR)=.
+export CFLAGS_$(subst -,_,$(TARGET)) := -fno-pic -fno-pie -fno-asynchronous-unwind-tables \
+	-ffile-prefix-map=$(CURDIR)=.
 
 # NB: no --target for this machine's own. With it, build.rs would get the C flags and not the Rust ones that fit them.
 CARGO_TARGET := $(if $(filter-out $(HOST_TARGET),$(TARGET)),--target $(TARGET))
@@ -101,10 +102,12 @@ build/.bundled: $(TS_SOURCES) scripts/bundle.mjs $(NODE_MODULES) | preflight
 	node scripts/bundle.mjs
 	@touch $@
 
+# What cargo makes works, but starts its engine each time; the copy it writes of itself has one started. An executable
+# for another machine cannot run here and is taken as it is.
 dist/bridge: build/plugin.js $(RUST_SOURCES) Makefile
 	cd native && cargo build --locked --release $(CARGO_TARGET)
 	@mkdir -p dist
-	cp $(RELEASE)/cni-bridge dist/bridge.new
+	$(if $(CARGO_TARGET),cp $(RELEASE)/cni-bridge,$(RELEASE)/cni-bridge --snapshot) dist/bridge.new
 	mv -f dist/bridge.new dist/bridge
 	ln -f dist/bridge dist/host-local
 	ln -f dist/bridge dist/cni-bridge

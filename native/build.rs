@@ -7,6 +7,8 @@ use std::{env, fs, path::PathBuf, process::exit};
 mod intrinsics;
 
 fn main() {
+    // Behind the executable's other segments: see src/snapshot.rs.
+    println!("cargo::rustc-link-arg-bins=-Wl,--section-start=.snapshot=0x10000000");
     println!("cargo::rerun-if-env-changed=CNI_BRIDGE_BUNDLE");
     let bundle = env::var_os("CNI_BRIDGE_BUNDLE").map_or_else(|| PathBuf::from("../build/plugin.js"), PathBuf::from);
     println!("cargo::rerun-if-changed={}", bundle.display());

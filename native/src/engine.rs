@@ -1,63 +1,103 @@
-//! The engine: makes it, loads the bytecode that build.rs compiled, calls the plugin's `main`, and turns whatever goes
-//! wrong into text.
+//! The engine: makes it, evaluates the bytecode that build.rs compiled, calls the plugin's `main`, and turns whatever
+//! goes wrong into text.
 
-use crate::failure;
-use crate::host;
 use crate::intrinsics::Chosen;
-use crate::value;
+use crate::{failure, heap, host, value};
 use rquickjs::{Context, Ctx, Error, Module, Runtime, Value, qjs};
 use std::ffi::CStr;
 
 static BYTECODE: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/plugin.bytecode"));
 
-/// Runs the plugin and ends the process with the status that `main` returns. Nothing is freed: a process that lives a
-/// few milliseconds collects no garbage either.
-pub fn run(argv: Vec<&CStr>) -> ! {
-    let runtime = Runtime::new().unwrap_or_else(|error| failure::stop("cannot start the engine", &error.to_string()));
-    runtime.set_gc_threshold(usize::MAX);
-    runtime.set_max_stack_size(stack_size());
-    let context = Context::custom::<Chosen>(&runtime)
-        .unwrap_or_else(|error| failure::stop("cannot start the engine", &error.to_string()));
-    context.with(|ctx| match call_main(&ctx, argv) {
-        // SAFETY: ends the process and runs nothing.
-        Ok(status) => unsafe { libc::_exit(status) },
-        Err(error) => failure::stop("internal error", &describe(&ctx, &error)),
-    })
+/// An engine that has evaluated the plugin. Nothing of it is ever freed: a process that lives a few milliseconds
+/// collects no garbage either.
+#[derive(Clone, Copy)]
+pub struct Started {
+    context: *mut qjs::JSContext,
+    main: qjs::JSValue,
+    host: qjs::JSValue,
 }
 
-fn call_main(ctx: &Ctx, argv: Vec<&CStr>) -> Result<i32, Error> {
+pub fn start() -> Started {
+    let (runtime, context) =
+        make().unwrap_or_else(|error| failure::stop("cannot start the engine", &error.to_string()));
+    let started = context.with(|ctx| {
+        let context = ctx.as_raw().as_ptr();
+        // SAFETY: the context is live and entered.
+        let host = unsafe { host::object(context) };
+        match evaluate(&ctx) {
+            Ok(main) => Started { context, main, host },
+            // SAFETY: as above.
+            Err(error) if error.is_exception() => failure::stop("internal error", &unsafe { thrown(context) }),
+            Err(error) => failure::stop("internal error", &error.to_string()),
+        }
+    });
+    std::mem::forget((runtime, context));
+    started
+}
+
+fn make() -> Result<(Runtime, Context), Error> {
+    let runtime = Runtime::new_with_alloc(heap::Process)?;
+    runtime.set_gc_threshold(usize::MAX);
+    let context = Context::custom::<Chosen>(&runtime)?;
+    Ok((runtime, context))
+}
+
+/// Evaluates the plugin's modules; its `main`.
+fn evaluate(ctx: &Ctx) -> Result<qjs::JSValue, Error> {
+    // Every process would draw the same numbers, as all start from one snapshot. Host.random is what there is.
+    ctx.globals().get::<_, rquickjs::Object>("Math")?.remove("random")?;
     // SAFETY: the bytes were written by build.rs with this very version of the engine.
     let module = unsafe { Module::load(ctx.clone(), BYTECODE) }?;
     let (module, evaluated) = module.eval()?;
     evaluated.finish::<()>()?;
     let main: Value = module.get("default")?;
-    let context = ctx.as_raw().as_ptr();
-    // SAFETY: the context is live and entered; the values are its own, and `result` is taken over.
-    let result = unsafe {
-        let mut host = host::object(context, argv);
-        let result = qjs::JS_Call(context, main.as_raw(), qjs::JS_UNDEFINED, 1, &raw mut host);
-        if qjs::JS_IsException(result) {
-            return Err(Error::Exception);
+    let raw = main.as_raw();
+    std::mem::forget(main);
+    Ok(raw)
+}
+
+/// Calls `main` and ends the process with the status it returns.
+pub fn run(started: Started, argv: Vec<&CStr>) -> ! {
+    let Started { context, main, mut host } = started;
+    // SAFETY: the context is live and of this thread, and the values are its own.
+    unsafe {
+        let runtime = qjs::JS_GetRuntime(context);
+        qjs::JS_SetMaxStackSize(runtime, stack_size() as qjs::size_t);
+        qjs::JS_UpdateStackTop(runtime);
+        host::set_argv(context, host, argv);
+        let status = qjs::JS_Call(context, main, qjs::JS_UNDEFINED, 1, &raw mut host);
+        if qjs::JS_IsException(status) {
+            failure::stop("internal error", &thrown(context));
         }
-        Value::from_raw(ctx.clone(), result)
-    };
-    result.get()
+        if qjs::JS_VALUE_GET_TAG(status) != qjs::JS_TAG_INT {
+            failure::stop("internal error", "main returned no exit status");
+        }
+        libc::_exit(qjs::JS_VALUE_GET_INT(status))
+    }
 }
 
 /// What was thrown, and from where.
-fn describe(ctx: &Ctx, error: &Error) -> String {
-    if !error.is_exception() {
-        return error.to_string();
+///
+/// # Safety
+/// `context` is live, entered, and has an exception pending.
+unsafe fn thrown(context: *mut qjs::JSContext) -> String {
+    // SAFETY: the values belong to the context; each is given back once.
+    unsafe {
+        let thrown = qjs::JS_GetException(context);
+        let mut text = value::describe(context, thrown).unwrap_or_default();
+        if qjs::JS_IsObject(thrown) {
+            let stack = qjs::JS_GetPropertyStr(context, thrown, c"stack".as_ptr());
+            if qjs::JS_IsString(stack)
+                && let Some(stack) = value::describe(context, stack)
+            {
+                text.push('\n');
+                text.push_str(stack.trim_end());
+            }
+            qjs::JS_FreeValue(context, stack);
+        }
+        qjs::JS_FreeValue(context, thrown);
+        text
     }
-    let thrown = ctx.catch();
-    let context = ctx.as_raw().as_ptr();
-    // SAFETY: the value belongs to this context.
-    let mut text = unsafe { value::describe(context, thrown.as_raw()) }.unwrap_or_default();
-    if let Some(stack) = thrown.as_object().and_then(|thrown| thrown.get::<_, String>("stack").ok()) {
-        text.push('\n');
-        text.push_str(stack.trim_end());
-    }
-    text
 }
 
 /// How deep the engine may go before it throws "Maximum call stack size exceeded": JSON as deeply nested as Go reads it
@@ -81,14 +121,16 @@ mod tests {
         runtime.set_max_stack_size(1 << 20);
         let context = Context::custom::<(Chosen, Eval)>(&runtime).unwrap();
         context.with(|ctx| {
-            // SAFETY: the context is live and entered.
-            let host =
-                unsafe { Value::from_raw(ctx.clone(), host::object(ctx.as_raw().as_ptr(), vec![c"bridge", c"\xff"])) };
-            ctx.globals().set("host", host).unwrap();
-            match ctx.eval::<Value, _>(expression) {
-                // SAFETY: the value belongs to this context.
-                Ok(value) => unsafe { value::describe(ctx.as_raw().as_ptr(), value.as_raw()) }.unwrap(),
-                Err(error) => describe(&ctx, &error),
+            let context = ctx.as_raw().as_ptr();
+            // SAFETY: the context is live and entered, and the values are its own.
+            unsafe {
+                let host = host::object(context);
+                host::set_argv(context, host, vec![c"bridge", c"\xff"]);
+                ctx.globals().set("host", Value::from_raw(ctx.clone(), host)).unwrap();
+                match ctx.eval::<Value, _>(expression) {
+                    Ok(value) => value::describe(context, value.as_raw()).unwrap(),
+                    Err(_) => thrown(context),
+                }
             }
         })
     }

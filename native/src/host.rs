@@ -66,21 +66,27 @@ static CALLS: &[Call] = calls! {
     poll(ints, number)                => socket::poll;
 };
 
-/// The object that `main` is called with: the calls above, and `argv`.
+/// The object that `main` is called with; `argv` is still missing.
 ///
 /// # Safety
 /// `context` is a live context, entered by this thread.
-pub unsafe fn object(context: *mut qjs::JSContext, argv: Vec<&CStr>) -> qjs::JSValue {
+pub unsafe fn object(context: *mut qjs::JSContext) -> qjs::JSValue {
     // The engine makes a function the first time it is asked for, from its entry: the list must stay.
     let entries: &[qjs::JSCFunctionListEntry] = CALLS.iter().zip(0..).map(entry).collect::<Vec<_>>().leak();
-    let argv: Vec<_> = argv.into_iter().map(|word| Text(word.to_bytes())).collect();
-    // SAFETY: the entries live for good; the object takes the array over.
+    // SAFETY: the entries live for good.
     unsafe {
         let host = qjs::JS_NewObject(context);
         qjs::JS_SetPropertyFunctionList(context, host, entries.as_ptr(), entries.len() as c_int);
-        qjs::JS_SetPropertyStr(context, host, c"argv".as_ptr(), argv.into_value(context));
         host
     }
+}
+
+/// # Safety
+/// As above, and `host` came from there.
+pub unsafe fn set_argv(context: *mut qjs::JSContext, host: qjs::JSValue, argv: Vec<&CStr>) {
+    let argv: Vec<_> = argv.into_iter().map(|word| Text(word.to_bytes())).collect();
+    // SAFETY: the object takes the array over.
+    unsafe { qjs::JS_SetPropertyStr(context, host, c"argv".as_ptr(), argv.into_value(context)) };
 }
 
 fn entry((call, index): (&Call, i16)) -> qjs::JSCFunctionListEntry {

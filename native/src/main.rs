@@ -7,9 +7,10 @@
 
 mod engine;
 mod failure;
+mod heap;
 mod host;
 mod intrinsics;
-mod memory;
+mod snapshot;
 mod sys;
 mod value;
 
@@ -22,8 +23,23 @@ pub unsafe extern "C" fn start(argc: c_int, argv: *const *const c_char) -> ! {
     std::panic::set_hook(Box::new(|panic| failure::stop("internal error", &panic.to_string())));
     prepare();
     // SAFETY: as promised by the caller.
-    let argv = (0..argc as usize).map(|index| unsafe { CStr::from_ptr(*argv.add(index)) }).collect();
-    engine::run(argv)
+    let word = |index| unsafe { CStr::from_ptr(*argv.add(index)) };
+    let started = snapshot::started().unwrap_or_else(|| {
+        if argc == 3 && word(1) == c"--snapshot" {
+            leave_snapshot(word(2));
+        }
+        engine::start()
+    });
+    engine::run(started, (0..argc as usize).map(word).collect())
+}
+
+/// For the build; see snapshot.rs.
+fn leave_snapshot(path: &CStr) -> ! {
+    match snapshot::take(path) {
+        // SAFETY: ends the process and runs nothing.
+        Ok(()) => unsafe { libc::_exit(0) },
+        Err(errno) => failure::stop("cannot write the snapshot", &format!("errno {}", errno.0)),
+    }
 }
 
 /// What Rust would have done: writing to a closed pipe is an error and no death; the three standard streams are open,
@@ -33,8 +49,9 @@ fn prepare() {
     unsafe {
         libc::signal(libc::SIGPIPE, libc::SIG_IGN);
         for stream in 0..=2 {
-            if libc::fcntl(stream, libc::F_GETFD) == -1 && libc::open(c"/dev/null".as_ptr(), libc::O_RDWR) != stream {
-                libc::_exit(1);
+            let closed = libc::fcntl(stream, libc::F_GETFD) == -1 && *libc::__errno_location() == libc::EBADF;
+            if closed && libc::open(c"/dev/null".as_ptr(), libc::O_RDWR) != stream {
+                failure::stop("cannot open /dev/null in place of a closed standard stream", "");
             }
         }
     }

@@ -1,26 +1,41 @@
 //! The executable in surroundings that a caller may give it: whatever they are, one JSON document comes out.
 
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
-use std::sync::Once;
+use std::sync::OnceLock;
 
-/// The executable under its name as a plugin.
-fn bridge() -> PathBuf {
-    static LINKED: Once = Once::new();
-    let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("bridge");
-    LINKED.call_once(|| {
-        let _ = std::fs::remove_file(&path);
-        std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_cni-bridge"), &path).unwrap();
-    });
-    path
+const EXECUTABLE: &str = env!("CARGO_BIN_EXE_cni-bridge");
+
+/// The executable as a plugin: as cargo made it, and the copy with a started engine.
+fn executables() -> &'static [PathBuf; 2] {
+    static MADE: OnceLock<[PathBuf; 2]> = OnceLock::new();
+    MADE.get_or_init(|| {
+        let directory = PathBuf::from(env!("CARGO_TARGET_TMPDIR"));
+        ["plain", "snapshot"].map(|name| {
+            let path = directory.join(name).join("bridge");
+            let _ = std::fs::remove_dir_all(directory.join(name));
+            std::fs::create_dir(directory.join(name)).unwrap();
+            if name == "plain" {
+                std::os::unix::fs::symlink(EXECUTABLE, &path).unwrap();
+            } else {
+                snapshot(&path);
+            }
+            path
+        })
+    })
+}
+
+fn snapshot(path: &Path) {
+    let output = Command::new(EXECUTABLE).arg("--snapshot").arg(path).output().unwrap();
+    assert!(output.status.success(), "{} (it takes the flags of the Makefile)", text(&output.stdout));
 }
 
 /// Runs it through a shell that first does what `before` says.
-fn run(before: &str, command: &str, stdin: &[u8]) -> Output {
+fn run(executable: &Path, before: &str, command: &str, stdin: &[u8]) -> Output {
     let mut child = Command::new("/bin/sh")
         .args(["-c", &format!("{before}\nexec \"$0\"")])
-        .arg(bridge())
+        .arg(executable)
         .env("CNI_COMMAND", command)
         .envs([("CNI_CONTAINERID", "c"), ("CNI_NETNS", "/nonexistent"), ("CNI_IFNAME", "eth0"), ("CNI_PATH", "/")])
         .stdin(Stdio::piped())
@@ -39,34 +54,50 @@ fn text(bytes: &[u8]) -> String {
 
 #[test]
 fn version_is_answered_whatever_streams_are_closed() {
-    for before in ["", "exec <&-", "exec 2>&-", "exec <&- 2>&-"] {
-        let output = run(before, "VERSION", b"");
-        assert_eq!(output.status.code(), Some(0), "{before}");
-        assert!(text(&output.stdout).contains("\"supportedVersions\""), "{before}");
+    for executable in executables() {
+        for before in ["", "exec <&-", "exec 2>&-", "exec <&- 2>&-"] {
+            let output = run(executable, before, "VERSION", b"");
+            assert_eq!(output.status.code(), Some(0), "{before}");
+            assert!(text(&output.stdout).contains("\"supportedVersions\""), "{before}");
+        }
+        // Nothing to answer on: no death by a signal, and nothing in whatever was opened next.
+        assert!(run(executable, "exec >&-", "VERSION", b"").status.code().is_some());
     }
-    // Nothing to answer on: no death by a signal, and nothing in whatever was opened next.
-    assert!(run("exec >&-", "VERSION", b"").status.code().is_some());
 }
 
 #[test]
 fn deep_nesting_is_an_error_object() {
-    for limit in ["", "ulimit -s 512", "ulimit -s unlimited"] {
-        for opening in ["[", "{\"a\":"] {
-            let output = run(limit, "ADD", opening.repeat(2_000_000).as_bytes());
-            assert_eq!(output.status.code(), Some(1), "{limit} {opening}");
-            let stdout = text(&output.stdout);
-            assert!(stdout.starts_with("{\n    \"cniVersion\""), "{stdout}");
-            assert_eq!(stdout.matches("\"code\"").count(), 1, "{stdout}");
+    for executable in executables() {
+        for limit in ["", "ulimit -s 512", "ulimit -s unlimited"] {
+            for opening in ["[", "{\"a\":"] {
+                is_error_object(&run(executable, limit, "ADD", opening.repeat(2_000_000).as_bytes()));
+            }
         }
     }
 }
 
 #[test]
 fn out_of_memory_is_an_error_object() {
-    // The executable starts in 40 MB and cannot hold this.
-    let output = run("ulimit -v 40000", "ADD", format!("[{}", "{},".repeat(4_000_000)).as_bytes());
-    assert_eq!(output.status.code(), Some(1));
+    for executable in executables() {
+        // The executable starts in 40 MB and cannot hold this.
+        is_error_object(&run(executable, "ulimit -v 40000", "ADD", format!("[{}", "{},".repeat(4_000_000)).as_bytes()));
+    }
+}
+
+fn is_error_object(output: &Output) {
     let stdout = text(&output.stdout);
+    assert_eq!(output.status.code(), Some(1), "{stdout}");
     assert!(stdout.starts_with("{\n    \"cniVersion\""), "{stdout}");
     assert_eq!(stdout.matches("\"code\"").count(), 1, "{stdout}");
+}
+
+#[test]
+fn snapshots_are_equal_and_take_none_themselves() {
+    let [_, first] = executables();
+    let second = first.with_file_name("second");
+    snapshot(&second);
+    assert!(std::fs::read(first).unwrap() == std::fs::read(&second).unwrap());
+    let third = first.with_file_name("third");
+    Command::new(first).arg("--snapshot").arg(&third).output().unwrap();
+    assert!(!third.exists());
 }

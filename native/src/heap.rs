@@ -1,0 +1,277 @@
+//! The process's memory, for Rust and for the engine: a heap for one thread and a few milliseconds. It is ours because
+//! the snapshot (snapshot.rs) holds it whole, at its address. Blocks come from a list of freed ones of their size, or
+//! else off the end of the current chunk; chunks are never given back. All zeros is an empty heap.
+//!
+//! Every block has a header of 8 bytes that holds its size, so blocks lie on addresses that are multiples of 16.
+
+use crate::failure;
+use crate::snapshot;
+use rquickjs::allocator::Allocator;
+use std::alloc::{GlobalAlloc, Layout};
+use std::ptr;
+
+const HEADER: usize = 8;
+const STEP: usize = 16;
+/// Up to here there is a list for every multiple of STEP; above, four for every doubling.
+const SMALL: usize = 1024;
+/// From here on each block is a mapping of its own.
+const HUGE: usize = 256 * 1024;
+const CHUNK: usize = 1024 * 1024;
+const LISTS: usize = SMALL / STEP + 4 * (HUGE / SMALL).ilog2() as usize + 1;
+
+/// Sizes here include the header.
+pub struct Heap {
+    /// The unused rest of the current chunk.
+    pub next: *mut u8,
+    pub end: *mut u8,
+    freed: [*mut u8; LISTS],
+    /// Memory that lies elsewhere than in the snapshot's room: chunks, and blocks that are mappings.
+    pub outside: usize,
+}
+
+/// The list of blocks that hold `size`, and how large those are.
+fn class(size: usize) -> (usize, usize) {
+    if size <= SMALL {
+        let index = size.div_ceil(STEP);
+        return (index, index * STEP);
+    }
+    let shift = (size - 1).ilog2() - 2;
+    let quarters = ((size - 1) >> shift) + 1;
+    (SMALL / STEP + 4 * (shift + 2 - SMALL.ilog2()) as usize + quarters - 4, quarters << shift)
+}
+
+impl Heap {
+    /// A block for `length` bytes, or null.
+    fn allocate(&mut self, length: usize) -> *mut u8 {
+        let Some(size) = length.checked_add(HEADER) else { return ptr::null_mut() };
+        if size > HUGE {
+            return self.map(size);
+        }
+        let (list, size) = class(size);
+        let block = self.freed[list];
+        // SAFETY: a freed block holds the address of the next of its list; `next` to `end` is ours and unused.
+        unsafe {
+            if !block.is_null() {
+                self.freed[list] = block.cast::<*mut u8>().read();
+                return block;
+            }
+            if self.end.addr() - self.next.addr() < size && !self.extend() {
+                return ptr::null_mut();
+            }
+            let header = self.next;
+            self.next = header.add(size);
+            header.cast::<usize>().write(size);
+            header.add(HEADER)
+        }
+    }
+
+    /// Makes another chunk the current one; the first is the snapshot's room.
+    fn extend(&mut self) -> bool {
+        let first = if self.next.is_null() { snapshot::room() } else { None };
+        let (chunk, length) = first.unwrap_or_else(|| {
+            self.outside += 1;
+            (pages(CHUNK), CHUNK)
+        });
+        if chunk.is_null() {
+            return false;
+        }
+        // SAFETY: the chunk is that long. The first header stands 8 before a multiple of 16.
+        unsafe {
+            self.next = chunk.add(STEP - HEADER);
+            self.end = chunk.add(length);
+        }
+        true
+    }
+
+    /// A block in a mapping of its own, from its header to the mapping's end.
+    fn map(&mut self, size: usize) -> *mut u8 {
+        let Some(size) = (size + STEP - HEADER).checked_next_multiple_of(4096) else { return ptr::null_mut() };
+        let pages = pages(size);
+        if pages.is_null() {
+            return pages;
+        }
+        self.outside += 1;
+        // SAFETY: the mapping is longer than a header.
+        unsafe {
+            pages.add(STEP - HEADER).cast::<usize>().write(size - (STEP - HEADER));
+            pages.add(STEP)
+        }
+    }
+
+    /// # Safety
+    /// `block` came from this heap and is not used again.
+    unsafe fn free(&mut self, block: *mut u8) {
+        // SAFETY: the block is ours, at least 8 bytes long, and has a header.
+        unsafe {
+            let size = size(block);
+            if size > HUGE {
+                libc::munmap(block.sub(STEP).cast(), size + STEP - HEADER);
+                self.outside -= 1;
+                return;
+            }
+            let (list, _) = class(size);
+            block.cast::<*mut u8>().write(self.freed[list]);
+            self.freed[list] = block;
+        }
+    }
+
+    /// # Safety
+    /// `block` came from this heap; it is not used again unless the answer is null.
+    unsafe fn resize(&mut self, block: *mut u8, length: usize) -> *mut u8 {
+        // SAFETY: the block is ours and has a header; the new one is longer than what is copied.
+        unsafe {
+            let room = size(block) - HEADER;
+            if length <= room {
+                return block;
+            }
+            let larger = self.allocate(length);
+            if !larger.is_null() {
+                ptr::copy_nonoverlapping(block, larger, room);
+                self.free(block);
+            }
+            larger
+        }
+    }
+}
+
+/// # Safety
+/// `block` came from a heap.
+unsafe fn size(block: *mut u8) -> usize {
+    // SAFETY: the header stands before it.
+    unsafe { block.sub(HEADER).cast::<usize>().read() }
+}
+
+fn pages(size: usize) -> *mut u8 {
+    let (access, kind) = (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS);
+    // SAFETY: a mapping wherever the kernel likes touches nothing that exists.
+    let pages = unsafe { libc::mmap(ptr::null_mut(), size, access, kind, -1, 0) };
+    if pages == libc::MAP_FAILED { ptr::null_mut() } else { pages.cast() }
+}
+
+/// The heap of the process. One thread has it; tests have several, and use glibc's.
+pub struct Process;
+
+#[cfg(not(test))]
+#[global_allocator]
+static GLOBAL: Process = Process;
+
+// SAFETY: blocks are as long as asked for, aligned to 16, and nobody else's until freed.
+unsafe impl GlobalAlloc for Process {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        if layout.align() > STEP {
+            return ptr::null_mut();
+        }
+        // SAFETY: one thread, and the heap calls nothing that allocates.
+        there(unsafe { (*snapshot::heap()).allocate(layout.size()) })
+    }
+
+    unsafe fn dealloc(&self, block: *mut u8, _: Layout) {
+        // SAFETY: the caller promises that the block is ours and done with.
+        unsafe { (*snapshot::heap()).free(block) }
+    }
+
+    unsafe fn realloc(&self, block: *mut u8, _: Layout, length: usize) -> *mut u8 {
+        // SAFETY: the caller promises that the block is ours.
+        there(unsafe { (*snapshot::heap()).resize(block, length) })
+    }
+}
+
+/// Running out of memory in Rust ends with an error object and not with a signal.
+fn there(block: *mut u8) -> *mut u8 {
+    if block.is_null() {
+        failure::stop_without_memory();
+    }
+    block
+}
+
+// SAFETY: as above. Null is "out of memory", which the engine throws.
+unsafe impl Allocator for Process {
+    fn alloc(&mut self, size: usize) -> *mut u8 {
+        // SAFETY: one thread.
+        unsafe { (*snapshot::heap()).allocate(size) }
+    }
+
+    fn calloc(&mut self, count: usize, size: usize) -> *mut u8 {
+        let Some(length) = count.checked_mul(size) else { return ptr::null_mut() };
+        let block = self.alloc(length);
+        if !block.is_null() {
+            // SAFETY: the block is that long.
+            unsafe { block.write_bytes(0, length) };
+        }
+        block
+    }
+
+    unsafe fn dealloc(&mut self, block: *mut u8) {
+        // SAFETY: the engine frees what it got here, once.
+        unsafe { (*snapshot::heap()).free(block) }
+    }
+
+    unsafe fn realloc(&mut self, block: *mut u8, length: usize) -> *mut u8 {
+        if block.is_null() {
+            return self.alloc(length);
+        }
+        // SAFETY: the engine resizes what it got here.
+        unsafe { (*snapshot::heap()).resize(block, length) }
+    }
+
+    unsafe fn usable_size(block: *mut u8) -> usize {
+        // SAFETY: the engine asks about what it got here.
+        unsafe { size(block) - HEADER }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_class_holds_what_it_is_asked_for_and_little_more() {
+        let mut last = (0, 0);
+        for size in 1..=HUGE {
+            let (list, room) = class(size);
+            assert!(room >= size && room.is_multiple_of(STEP) && list < LISTS, "{size}");
+            assert!(room - size < STEP.max(size / 4), "{size}");
+            assert!((list, room) == last || (list > last.0 && room > last.1), "{size}");
+            assert_eq!(class(room), (list, room));
+            last = (list, room);
+        }
+    }
+
+    #[test]
+    fn blocks_do_not_overlap_and_keep_their_bytes() {
+        let mut heap =
+            Heap { next: ptr::null_mut(), end: ptr::null_mut(), freed: [ptr::null_mut(); LISTS], outside: 0 };
+        let mut blocks: Vec<(*mut u8, usize, u8)> = vec![];
+        let mut seed = 1_u32;
+        for turn in 0..20_000_u32 {
+            seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            let length = (seed >> 8) as usize % if turn % 100 == 0 { 600_000 } else { 3000 };
+            let (mark, at) = ((seed >> 3) as u8, seed as usize % (blocks.len() + 1));
+            // SAFETY: each block is used within its length, and not after it was freed or resized.
+            unsafe {
+                let holds = |(block, length, mark): (*mut u8, usize, u8)| {
+                    std::slice::from_raw_parts(block, length).iter().all(|&byte| byte == mark)
+                };
+                if at == blocks.len() {
+                    let block = heap.allocate(length);
+                    assert!(!block.is_null() && block.addr().is_multiple_of(STEP) && size(block) - HEADER >= length);
+                    block.write_bytes(mark, length);
+                    blocks.push((block, length, mark));
+                } else if turn % 2 == 0 {
+                    let freed = blocks.swap_remove(at);
+                    assert!(holds(freed));
+                    heap.free(freed.0);
+                } else {
+                    let (block, old, mark) = blocks[at];
+                    assert!(holds(blocks[at]));
+                    let block = heap.resize(block, length);
+                    assert!(holds((block, old.min(length), mark)));
+                    block.write_bytes(mark, length);
+                    blocks[at] = (block, length, mark);
+                }
+            }
+        }
+        assert!(heap.allocate(usize::MAX).is_null());
+        assert!(heap.allocate(usize::MAX - 4096).is_null());
+    }
+}

@@ -1,0 +1,172 @@
+//! The executable with its engine already started. Making the engine and evaluating the plugin's modules is most of
+//! what a short verb would cost, and gives the same every time. So the build does it once: `cni-bridge --snapshot FILE`
+//! writes a copy of itself in which the heap is one more segment, at the address it was made at. The kernel maps it
+//! when it starts the copy, and a page is copied when it is written to.
+//!
+//! This holds because the executable is linked at a fixed address, the engine keeps no state outside its heap, and
+//! nothing the modules do when evaluated depends on the machine: the host is an argument of `main`.
+
+use crate::engine::{self, Started};
+use crate::heap::Heap;
+use crate::sys::{Errno, Result, check, file};
+use libc::{Elf64_Ehdr, Elf64_Phdr, Elf64_Shdr, ucontext_t};
+use std::ffi::CStr;
+use std::mem::MaybeUninit;
+use std::{ptr, slice};
+
+// Zeros from the kernel until used. build.rs gives the section a segment of its own, whose page size this must be.
+#[cfg(not(test))]
+std::arch::global_asm!(
+    ".pushsection .snapshot, \"aw\", @nobits",
+    #[cfg(target_arch = "aarch64")]
+    ".balign 0x10000",
+    #[cfg(not(target_arch = "aarch64"))]
+    ".balign 0x1000",
+    ".global snapshot_area",
+    "snapshot_area: .zero 0x1000000",
+    ".popsection"
+);
+
+/// How much heap a snapshot can hold; as above.
+const AREA: usize = 16 << 20;
+/// elf.h.
+const SHT_PROGBITS: u32 = 1;
+const PAGE: usize = if cfg!(target_arch = "aarch64") { 0x10000 } else { 0x1000 };
+
+/// What stands at the beginning of the area; the heap's first chunk is the rest. All zeros is an empty one.
+#[repr(C)]
+struct Image {
+    heap: Heap,
+    taken: bool,
+    started: Started,
+}
+
+fn image() -> *mut Image {
+    #[cfg(test)]
+    unimplemented!("tests have several threads and use glibc's heap");
+    #[cfg(not(test))]
+    {
+        unsafe extern "C" {
+            static mut snapshot_area: u8;
+        }
+        (&raw mut snapshot_area).cast()
+    }
+}
+
+pub fn heap() -> *mut Heap {
+    // SAFETY: makes a pointer into the area.
+    unsafe { &raw mut (*image()).heap }
+}
+
+/// The engine of the snapshot; None in the executable that cargo built.
+pub fn started() -> Option<Started> {
+    // SAFETY: one thread; `started` was written before `taken`.
+    unsafe { if (*image()).taken { Some((*image()).started) } else { None } }
+}
+
+/// The heap's first chunk.
+pub fn room() -> Option<(*mut u8, usize)> {
+    const BEGIN: usize = size_of::<Image>().next_multiple_of(16);
+    if cfg!(test) { None } else { Some((image().cast::<u8>().wrapping_add(BEGIN), AREA - BEGIN)) }
+}
+
+/// Starts the engine and writes this executable to `path` with its heap as it then is. −EFBIG where the heap has outgrown
+/// the area, −ENOEXEC where the executable is not linked at a fixed address.
+///
+/// Nothing allocates after the engine has started: it would be in the snapshot.
+pub fn take(path: &CStr) -> Result<()> {
+    start_on_fixed_stack()?;
+    let image = image();
+    let begin = image.addr();
+    // SAFETY: one thread; the area is ours.
+    let contents = unsafe {
+        let heap = &mut (*image).heap;
+        if heap.outside != 0 {
+            return Err(Errno(libc::EFBIG));
+        }
+        let used = (heap.next.addr() - begin).next_multiple_of(PAGE);
+        heap.end = image.cast::<u8>().add(used);
+        (*image).taken = true;
+        slice::from_raw_parts(image.cast::<u8>(), used)
+    };
+
+    let executable = map_self()?;
+    let length = executable.len();
+    let offset = length.next_multiple_of(PAGE);
+    // SAFETY: the kernel could start this file, so its headers are where they say.
+    unsafe {
+        let header = executable.as_mut_ptr().cast::<Elf64_Ehdr>().read();
+        let segments = executable.as_mut_ptr().add(header.e_phoff as usize).cast::<Elf64_Phdr>();
+        let sections = executable.as_mut_ptr().add(header.e_shoff as usize).cast::<Elf64_Shdr>();
+        let segment = (0..header.e_phnum.into()).map(|index| segments.add(index));
+        let segment = segment.into_iter().find(|&at| (*at).p_type == libc::PT_LOAD && (*at).p_vaddr == begin as u64);
+        let Some(segment) = segment else { return Err(Errno(libc::ENOEXEC)) };
+        (*segment).p_offset = offset as u64;
+        (*segment).p_filesz = contents.len() as u64;
+        (*segment).p_memsz = contents.len() as u64;
+        // For strip and objdump, which go by sections.
+        for section in (0..header.e_shnum.into()).map(|index| sections.add(index)) {
+            if (*section).sh_addr == begin as u64 {
+                (*section).sh_type = SHT_PROGBITS;
+                (*section).sh_offset = offset as u64;
+                (*section).sh_size = contents.len() as u64;
+            }
+        }
+    }
+    let out = file::openat(libc::AT_FDCWD, path, libc::O_WRONLY | libc::O_CREAT | libc::O_TRUNC, 0o755)?;
+    file::write(out, executable)?;
+    file::write(out, &[0; PAGE][..offset - length])?;
+    file::write(out, contents)?;
+    Ok(())
+}
+
+/// Starts the engine on a stack whose address is the same every time. The engine keeps its bounds, and the hash tables of
+/// rquickjs are seeded from it, so otherwise no two builds were equal. `engine::run` sets the bounds anew.
+fn start_on_fixed_stack() -> Result<()> {
+    const LENGTH: usize = 1 << 20;
+    static mut STACK: MaybeUninit<[u8; LENGTH]> = MaybeUninit::uninit();
+    extern "C" fn start() {
+        let started = engine::start();
+        // SAFETY: one thread.
+        unsafe { (*image()).started = started };
+    }
+    let (mut here, mut there) = (MaybeUninit::<ucontext_t>::uninit(), MaybeUninit::<ucontext_t>::uninit());
+    // SAFETY: both contexts are filled before use, and outlive it; the stack is used once.
+    unsafe {
+        check(libc::getcontext(there.as_mut_ptr()))?;
+        let context = there.assume_init_mut();
+        // What is in registers now points into this stack, and would be saved on that one.
+        #[cfg(target_arch = "x86_64")]
+        context.uc_mcontext.gregs.fill(0);
+        #[cfg(target_arch = "aarch64")]
+        context.uc_mcontext.regs.fill(0);
+        context.uc_stack.ss_sp = (&raw mut STACK).cast();
+        context.uc_stack.ss_size = LENGTH;
+        context.uc_link = here.as_mut_ptr();
+        libc::makecontext(context, start, 0);
+        check(libc::swapcontext(here.as_mut_ptr(), context))?;
+    }
+    Ok(())
+}
+
+/// The bytes of this executable, to be changed at will.
+fn map_self() -> Result<&'static mut [u8]> {
+    let fd = file::openat(libc::AT_FDCWD, c"/proc/self/exe", libc::O_RDONLY, 0)?;
+    let length = file::fstat(fd)?.size as usize;
+    // SAFETY: a private mapping is ours alone, and stays.
+    unsafe {
+        let bytes = libc::mmap(ptr::null_mut(), length, libc::PROT_READ | libc::PROT_WRITE, libc::MAP_PRIVATE, fd, 0);
+        check(if bytes == libc::MAP_FAILED { -1 } else { 0 })?;
+        Ok(slice::from_raw_parts_mut(bytes.cast(), length))
+    }
+}
+
+/// The engine asks for the time once, to seed Math.random and its hash tables. A snapshot has one seed for all, so that
+/// must not differ between builds either; engine.rs takes Math.random away. Nothing else in the executable calls this.
+#[cfg(not(test))]
+#[unsafe(no_mangle)]
+extern "C" fn gettimeofday(time: *mut libc::timeval, _zone: *mut libc::c_void) -> libc::c_int {
+    // SAFETY: the caller wants it filled.
+    unsafe { time.write(libc::timeval { tv_sec: 1, tv_usec: 0 }) };
+    0
+}
