@@ -35,9 +35,9 @@ export function add(host: Host, request: Request, caller: Caller = {}): Required
   const { path, lockTimeoutMs, stickyName } = config;
   const choices = withStore(host, path, { make: "directory and lock", lockTimeoutMs }, (store) => {
     const books = new Books(store, true);
+    if (!books.swept) reclaimDead(books, caller, formatOwner(owner));
     const own = books.find(owner);
     const old = books.find({ ...owner, ifname: "" });
-    if (!books.swept) reclaimDead(books, caller, formatOwner(owner));
     const living = [own, old].filter((one) => one !== undefined && !reclaimed(books, caller, one));
     refuseDuplicate(config, living);
     const names = [...(stickyName === undefined ? [] : [stickyName]), formatOwner(owner)];

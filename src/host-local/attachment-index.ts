@@ -6,7 +6,7 @@
 // entry made before its lease is not lost after a power cut that kept the lease. The reference, which reads every file
 // below the directory on DEL, finds a link that leads nowhere and goes on.
 
-import { EEXIST, ENOENT } from "../errno.ts";
+import { EEXIST, ELOOP, ENOENT, ENOTDIR } from "../errno.ts";
 import { type Errno, ok } from "../host.ts";
 import { formatOwner, type Owner } from "./lease.ts";
 import type { NodeIdentity } from "./node-identity.ts";
@@ -72,7 +72,8 @@ export function removeEntry({ host, dir }: Store, name: string): void {
 /** The names of all entries; none where there is no index. */
 export function listEntries({ host, dir, path }: Store): string[] {
   const fd = host.openat(dir, indexDir, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
-  if (fd === -ENOENT) return [];
+  // What stands there and is no directory is no index; DEL goes on without one.
+  if (fd === -ENOENT || fd === -ENOTDIR || fd === -ELOOP) return [];
   ok(fd, "open", `${path}/${indexDir}`);
   try {
     return ok(host.list(fd), "list", `${path}/${indexDir}`);

@@ -35,7 +35,8 @@ export function reclaimAttachment(books: Books, caller: Caller, attachment: Atta
   for (const name of names) removeFile(store, name);
   removeAttachment(store, attachment);
   // A container that comes back after a reboot asks for its old address by being the same.
-  remember(store, node, names, [formatOwner(attachment)]);
+  // With its own boot: an address of an earlier one has rested.
+  remember(store, attachment, names, [formatOwner(attachment)]);
   return names.map((name) => `${name} (${formatOwner(attachment)}, ${cause})`);
 }
 

@@ -21,14 +21,14 @@ function readReleased(store: Store, name: string): Released | undefined {
   return (readEntry(store, addressEntry(name)) as Released | undefined | null) ?? undefined;
 }
 
-/** Remembers that `by` gave up these addresses now. */
+/** Remembers that `by` gave up these addresses now, or at the end of an earlier boot. */
 export function remember(
   store: Store,
-  node: NodeIdentity,
+  { boot }: NodeIdentity,
   names: readonly string[],
   by: readonly string[],
 ): void {
-  const released: Released = { by, boot: node.boot, atMs: store.host.monotonic() };
+  const released: Released = { by, boot, atMs: store.host.monotonic() };
   for (const name of names) {
     forget(store, name);
     writeEntry(store, addressEntry(name), released);

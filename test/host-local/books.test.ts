@@ -148,6 +148,18 @@ describe("the index", () => {
     }
   });
 
+  it("can be a file, for all that DEL and CHECK care", () => {
+    const host = new FakeHost();
+    host.put(`${net}/.cni-bridge`, "");
+    host.put(`${net}/10.1.2.2`, "a\r\neth0");
+    run(host, "CHECK", "a");
+    run(host, "DEL", "a");
+    expect(leases(host)).toEqual({});
+    expect(failure(() => add(host, "b")).message).toBe(
+      `create ${net}/.cni-bridge/lease.0: ENOTDIR (not a directory)`,
+    );
+  });
+
   it("is not written by CHECK", () => {
     const host = new FakeHost();
     add(host, "a");

@@ -97,6 +97,28 @@ describe("after a reboot", () => {
     expect(addresses(host, "next")).toEqual(["10.1.2.6"]);
   });
 
+  it("reclaimed addresses need no cooldown", () => {
+    const host = new FakeHost();
+    const call = { ipam: { ...(small.ipam as object), cooldown: 60 } };
+    add(host, "a", call);
+    add(host, "b", call);
+    reboot(host);
+    expect(addresses(host, "c", call)).toEqual(["10.1.2.2"]);
+    expect(host.stderr).not.toContain("cooldown");
+  });
+
+  it("a lease of the old form goes with the others, told once", () => {
+    const host = new FakeHost();
+    add(host, "other");
+    host.tick();
+    host.put(`${net}/10.1.2.9`, "a");
+    run(host, "CHECK", "other");
+    run(host, "DEL", "nobody");
+    reboot(host);
+    expect(addresses(host, "a")).toEqual(["10.1.2.3"]);
+    expect(host.stderr.match(/10\.1\.2\.9/g)).toHaveLength(1);
+  });
+
   it("DEL and CHECK go by the leases, not by an index of the other boot", () => {
     const host = new FakeHost();
     add(host, "a");
