@@ -8,15 +8,18 @@ import { type Interface, parsePrevResult, type Result } from "../cni/result.ts";
 import { warn } from "../cni/warn.ts";
 import { CniError, Code } from "../errors.ts";
 import type { Host } from "../host.ts";
+import { defaultRouteMtu } from "../kernel/route-mtu.ts";
 import type { Session } from "../kernel/session.ts";
 import { apply, remove, type Step } from "../kernel/steps.ts";
 import { formatMac } from "../net/mac.ts";
-import { removeMasquerade, removeSpoofCheck } from "./attachment.ts";
-import { type Config, readConfig, vlanGatewayName } from "./config.ts";
+import { attach, refuseTakenName } from "./attach.ts";
+import { findHostEnd, removeMasquerade, removeSpoofCheck } from "./attachment.ts";
+import { type Config, readConfig } from "./config.ts";
+import { vlanGatewayName } from "./config-rules.ts";
 import { type Identity, identify } from "./identity.ts";
 import { allocate } from "./ipam.ts";
 import { openSession } from "./netns.ts";
-import { planAddressing, planLayer2, planLink } from "./plan.ts";
+import { planAddressing, planLayer2, planLink, planPort } from "./plan.ts";
 import { type AttachmentRecord, readRecord, removeRecord, writeRecord } from "./record.ts";
 import { restoreMasquerade } from "./restore.ts";
 import { CONTAINER_INTERFACE, planRouting, type Routing } from "./routing.ts";
@@ -49,14 +52,15 @@ class Undo {
 function claim(session: Session, record: AttachmentRecord): void {
   const { host } = session;
   if (writeRecord(host, record, true)) return;
-  if (session.findLink("host", record.hostName) !== undefined) {
+  const dead = readRecord(host, record.network, record.key);
+  const living = findHostEnd(session, dead ?? record);
+  if (living !== undefined) {
     throw new CniError(
       Code.kernelRefused,
       `interface "${record.ifname}" of this container already exists`,
-      `Its host end is ${record.hostName}. A container's interface is added once; DEL must come before another ADD.`,
+      `Its host end is ${living.ifname}. A container's interface is added once; DEL must come before another ADD.`,
     );
   }
-  const dead = readRecord(host, record.network, record.hostName);
   removeMasquerade(session, record, dead);
   removeSpoofCheck(session, record, dead);
   writeRecord(host, record, false);
@@ -114,23 +118,31 @@ export function add(host: Host, request: Request): Outcome {
   const previous = prevResult == null ? undefined : parsePrevResult(prevResult, request.cniVersion);
   const session = openSession(host, request);
   const identity = identify(host, request, config);
-  const { hostName, id } = identity;
+  const { key, hostName, hostMac, id } = identity;
   const undo = new Undo(host);
   const record: AttachmentRecord = {
     ...id,
+    key,
     netns: request.netns!,
     bridge: config.bridge,
     hostName,
+    hostMac,
     ipamType: config.ipamType,
     addresses: [],
     ipMasq: config.ipMasq,
     ipMasqBackend: config.ipMasqBackend,
+    ipMasqFamilies: config.ipMasqFamilies,
+    ipMasqRandomFully: config.ipMasqRandomFully,
+    masqExclude: config.masqExclude,
     spoofCheck: config.macspoofchk,
   };
   claim(session, record);
-  undo.push(() => removeRecord(host, request.name, hostName));
+  undo.push(() => removeRecord(host, request.name, key));
   try {
-    applyAll(session, planLink(config, identity), undo);
+    refuseTakenName(session, identity);
+    const mtu = config.mtu === "auto" ? defaultRouteMtu(session) : config.mtu;
+    attach(session, config, () => applyAll(session, planLink(config, identity, mtu), undo));
+    applyAll(session, planPort(config, identity), undo);
     let ipam: (Result & Routing) | undefined;
     if (config.ipamType === "") applyAll(session, planLayer2(config, identity), undo);
     else {

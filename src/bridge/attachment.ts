@@ -6,10 +6,33 @@ import { removeReferenceRules } from "../kernel/reference-masquerade.ts";
 import type { Session } from "../kernel/session.ts";
 import * as spoofCheck from "../kernel/spoof-check.ts";
 import { remove } from "../kernel/steps.ts";
+import * as veth from "../kernel/veth.ts";
+import { formatMac } from "../net/mac.ts";
 import type { AttachmentId } from "../net/names.ts";
+import type { Link } from "../netlink/if-link.ts";
 import { Failures } from "./failures.ts";
 import { planMasquerade } from "./plan.ts";
 import type { AttachmentRecord } from "./record.ts";
+
+/** The link of a name that was configured, if it is the one the record speaks of: another may have the name by now. */
+function findConfigured(session: Session, { key, hostName, hostMac }: AttachmentRecord): Link | undefined {
+  if (hostName === key) return undefined;
+  const link = session.findLink("host", hostName);
+  return link?.address !== undefined && formatMac(link.address) === hostMac ? link : undefined;
+}
+
+/** The host's end of an attachment: by its derived name, which it has at least beside its own, or by the record. */
+export function findHostEnd(session: Session, record: AttachmentRecord): Link | undefined {
+  return session.findLink("host", record.key) ?? findConfigured(session, record);
+}
+
+/** Removes the pair of an attachment; absent is fine. */
+export function removePair(session: Session, key: string, record: AttachmentRecord | undefined): void {
+  veth.remove(session, key);
+  // Left where ADD was killed before the link got its second name, and by a kernel that knows none.
+  const rest = record === undefined ? undefined : findConfigured(session, record);
+  if (rest !== undefined) veth.remove(session, rest.ifname!);
+}
 
 /**
  * Removes the masquerading of an attachment: by its record, or without one by searching for whatever this plugin or the
@@ -27,9 +50,9 @@ export function removeMasquerade(
       failures.attempt(() => removeReferenceRules(session, owner));
     }
     failures.attempt(() => iptablesMasquerade.removeOwned(session, owner));
-  } else if (record.ipMasq) {
-    for (const address of record.addresses) {
-      failures.attempt(() => remove(session, planMasquerade(record.ipMasqBackend, address, owner)));
+  } else {
+    for (const step of planMasquerade(record, record.addresses, owner)) {
+      failures.attempt(() => remove(session, step));
     }
   }
   failures.throwIfAny();

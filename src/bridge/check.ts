@@ -13,10 +13,10 @@ import { verify } from "../kernel/steps.ts";
 import { formatMac, parseMac } from "../net/mac.ts";
 import { hostVethName } from "../net/names.ts";
 import { type Config, readConfig } from "./config.ts";
-import { attachmentId, type Identity } from "./identity.ts";
+import { attachmentId, hostNameOf, type Identity } from "./identity.ts";
 import { runIpam } from "./ipam.ts";
 import { openSession } from "./netns.ts";
-import { planAddressing, planLayer2, planLink } from "./plan.ts";
+import { planAddressing, planLayer2, planLink, planPort } from "./plan.ts";
 import { planRouting } from "./routing.ts";
 
 function refuse(message: string): CniError {
@@ -40,16 +40,18 @@ function identify(session: Session, request: Request, config: Config, previous: 
   if (!previous.interfaces.some(({ name, sandbox }) => name === config.bridge && sandbox === undefined)) {
     throw refuse(`prevResult has no interface ${config.bridge} on the host`);
   }
-  const derived = hostVethName(session.host, attachmentId(request));
+  const id = attachmentId(request);
+  const own = hostNameOf(session.host, id, config);
   const onHost = previous.interfaces.filter(({ sandbox }) => sandbox === undefined);
   // The reference names the host's end at random; the peer tells which of the listed ones it is.
   const peer = session.findLink("container", request.ifname)?.link;
   const named = peer === undefined ? undefined : session.findLinkByIndex("host", peer)?.ifname;
-  const outside = onHost.find(({ name }) => name === derived) ?? onHost.find(({ name }) => name === named);
+  const outside = onHost.find(({ name }) => name === own) ?? onHost.find(({ name }) => name === named);
   if (outside === undefined)
     throw refuse(`prevResult has no host end of ${request.ifname} on bridge ${config.bridge}`);
   return {
-    id: attachmentId(request),
+    id,
+    key: hostVethName(session.host, id),
     hostName: outside.name,
     hostMac: canonicalMac(outside.mac),
     mac: canonicalMac(inside.mac),
@@ -77,7 +79,7 @@ export function check(host: Host, request: Request): Outcome {
   const session = openSession(host, request);
   const identity = identify(session, request, config, previous);
   // Later plugins of the chain (tuning) may change the MTU, and prevResult does not say to what.
-  const steps = planLink({ ...config, mtu: undefined }, identity);
+  const steps = [...planLink(config, identity, undefined), ...planPort(config, identity)];
   if (config.ipamType === "") steps.push(...planLayer2(config, identity));
   else {
     steps.push(...planAddressing(config, identity, planRouting(config, previous)));

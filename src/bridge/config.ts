@@ -5,13 +5,24 @@ import { parseArgs } from "../cni/args.ts";
 import { refuseProblems, warnUnknownKeys } from "../cni/findings.ts";
 import type { Request } from "../cni/request.ts";
 import type { Dns } from "../cni/result.ts";
-import { array, boolean, type Findings, type Infer, integer, object, string } from "../cni/shape.ts";
+import {
+  array,
+  boolean,
+  type Findings,
+  type Infer,
+  integer,
+  integerOr,
+  object,
+  string,
+} from "../cni/shape.ts";
 import { requiresAddress } from "../cni/versions.ts";
 import { warn } from "../cni/warn.ts";
 import { CniError, Code } from "../errors.ts";
 import type { Host } from "../host.ts";
 import type { VlanRange } from "../kernel/vlan.ts";
 import { formatMac, parseMac } from "../net/mac.ts";
+import { checkTogether } from "./config-rules.ts";
+import { type MasqueradeConfig, readMasquerade } from "./masquerade-config.ts";
 import { readVlanTrunk } from "./vlan-trunk.ts";
 
 const open = { open: true };
@@ -23,7 +34,10 @@ export const keys = object({
   forceAddress: boolean,
   ipMasq: boolean,
   ipMasqBackend: string,
-  mtu: integer,
+  ipMasqFamilies: array(string),
+  ipMasqRandomFully: boolean,
+  masqExclude: array(string),
+  mtu: integerOr("auto"),
   hairpinMode: boolean,
   promiscMode: boolean,
   portIsolation: boolean,
@@ -33,24 +47,26 @@ export const keys = object({
   vlan: integer,
   vlanTrunk: array(object({ minID: integer, maxID: integer, id: integer })),
   preserveDefaultVlan: boolean,
+  groupFwdMask: integer,
+  hostInterfaceName: string,
+  hostInterfacePrefix: string,
+  uplink: string,
+  uplinkForce: boolean,
+  pruneBridge: boolean,
   ipam: object({ type: string }, open),
   dns: object({ nameservers: array(string), domain: string, search: array(string), options: array(string) }),
-  args: object({ cni: object({ mac: string }, open) }, open),
-  runtimeConfig: object({ mac: string }, open),
+  args: object({ cni: object({ mac: string, hostInterfaceName: string }, open) }, open),
+  runtimeConfig: object({ mac: string, hostInterfaceName: string }, open),
 });
+export type Keys = NonNullable<Infer<typeof keys>>;
 
-const ipMasqBackends = ["nftables", "iptables"] as const;
-export type IpMasqBackend = (typeof ipMasqBackends)[number];
-
-export interface Config {
+export interface Config extends MasqueradeConfig {
   readonly bridge: string;
   readonly isGateway: boolean;
   readonly isDefaultGateway: boolean;
   readonly forceAddress: boolean;
-  readonly ipMasq: boolean;
-  readonly ipMasqBackend: IpMasqBackend;
-  /** Undefined: the kernel's default. */
-  readonly mtu: number | undefined;
+  /** "auto": that of the host's default route. Undefined: the kernel's default. */
+  readonly mtu: number | "auto" | undefined;
   readonly hairpinMode: boolean;
   readonly promiscMode: boolean;
   readonly portIsolation: boolean;
@@ -65,6 +81,17 @@ export interface Config {
   /** A bridge that is made filters VLANs: also when `vlanTrunk` is given but empty. */
   readonly vlanFiltering: boolean;
   readonly preserveDefaultVlan: boolean;
+  /** Link-local groups that the bridge forwards; undefined: what it does already. */
+  readonly groupFwdMask: number | undefined;
+  /** The host's end; undefined: the prefix and derived characters. */
+  readonly hostInterfaceName: string | undefined;
+  readonly hostInterfacePrefix: string;
+  /** An interface of the host that becomes a port of the bridge. */
+  readonly uplink: string | undefined;
+  /** Also where it carries the default route. */
+  readonly uplinkForce: boolean;
+  /** A bridge without ports is deleted. */
+  readonly pruneBridge: boolean;
   /** "" for a layer 2 network. */
   readonly ipamType: string;
   /** Undefined where none of its members is given: IPAM's counts. */
@@ -73,24 +100,7 @@ export interface Config {
   readonly mac: string | undefined;
 }
 
-/** Unset is "nftables": it needs no program. The reference prefers iptables, and cleans up after both, as we do. */
-function readBackend(text: string | undefined, findings: Findings): IpMasqBackend {
-  const backend = ipMasqBackends.find((each) => each === text);
-  if (backend === undefined && text !== undefined) {
-    const allowed = ipMasqBackends.map((each) => `"${each}"`).join(" or ");
-    findings.problems.push({
-      path: "ipMasqBackend",
-      message: `must be ${allowed}, not ${JSON.stringify(text)}`,
-    });
-  }
-  return backend ?? "nftables";
-}
-
-function readMac(
-  { runtimeConfig, args }: NonNullable<Infer<typeof keys>>,
-  cniArgs: string,
-  findings: Findings,
-): string | undefined {
+function readMac({ runtimeConfig, args }: Keys, cniArgs: string, findings: Findings): string | undefined {
   const sources = [
     ["runtimeConfig.mac", runtimeConfig?.mac],
     ["args.cni.mac", args?.cni?.mac],
@@ -104,37 +114,10 @@ function readMac(
   return mac === undefined ? undefined : formatMac(mac);
 }
 
-/** The rules that the kernel has for an interface's name (dev_valid_name in net/core/dev.c), and printable ASCII. */
-function isLinkName(name: string): boolean {
-  const allowed = [...name].every((char) => char > " " && char < "\x7f" && char !== "/" && char !== ":");
-  return allowed && name.length >= 1 && name.length <= 15 && name !== "." && name !== "..";
-}
-
-/** The interface that holds the gateway address of an access VLAN. */
-export function vlanGatewayName({ bridge, vlan }: Pick<Config, "bridge" | "vlan">): string {
-  return `${bridge}.${vlan}`;
-}
-
-/** Rules between keys: what cannot be wanted together. */
-function checkTogether(config: Config, findings: Findings): void {
-  const problem = (path: string, message: string) => findings.problems.push({ path, message });
-  if (!isLinkName(config.bridge)) {
-    problem(
-      "bridge",
-      `"${config.bridge}" cannot be the name of a bridge (1 to 15 characters, no "/", ":" or space)`,
-    );
-  }
-  if (config.vlan < 0 || config.vlan > 4094) {
-    problem("vlan", `invalid VLAN ID ${config.vlan} (must be between 0 and 4094)`);
-  } else if (config.vlan !== 0 && config.isGateway && !isLinkName(vlanGatewayName(config))) {
-    problem("vlan", `"${vlanGatewayName(config)}", the gateway's interface, is longer than 15 characters`);
-  }
-  if (config.hairpinMode && config.promiscMode) {
-    problem("promiscMode", "cannot set hairpin mode and promiscuous mode at the same time");
-  }
-  if (config.disableContainerInterface && config.ipamType !== "") {
-    problem("disableContainerInterface", "cannot use IPAM when DisableContainerInterface flag is set");
-  }
+/** The host end's name for this container alone, in the order of the MAC's sources, or for all of the network. */
+function readHostInterfaceName({ runtimeConfig, args, hostInterfaceName }: Keys): string | undefined {
+  const names = [runtimeConfig?.hostInterfaceName, args?.cni?.hostInterfaceName, hostInterfaceName];
+  return names.find((name) => name !== undefined && name !== "");
 }
 
 function interpret(request: Request, findings: Findings): Config {
@@ -144,9 +127,8 @@ function interpret(request: Request, findings: Findings): Config {
     isGateway: (read.isGateway ?? false) || (read.isDefaultGateway ?? false),
     isDefaultGateway: read.isDefaultGateway ?? false,
     forceAddress: read.forceAddress ?? false,
-    ipMasq: read.ipMasq ?? false,
-    ipMasqBackend: readBackend(read.ipMasqBackend, findings),
-    mtu: read.mtu !== undefined && read.mtu > 0 ? read.mtu : undefined,
+    ...readMasquerade(read, findings),
+    mtu: read.mtu === "auto" || (read.mtu ?? 0) > 0 ? read.mtu : undefined,
     hairpinMode: read.hairpinMode ?? false,
     promiscMode: read.promiscMode ?? false,
     portIsolation: read.portIsolation ?? false,
@@ -157,6 +139,12 @@ function interpret(request: Request, findings: Findings): Config {
     vlanTrunk: readVlanTrunk(read.vlanTrunk ?? [], findings),
     vlanFiltering: (read.vlan ?? 0) !== 0 || read.vlanTrunk !== undefined,
     preserveDefaultVlan: read.preserveDefaultVlan ?? false,
+    groupFwdMask: read.groupFwdMask,
+    hostInterfaceName: readHostInterfaceName(read),
+    hostInterfacePrefix: read.hostInterfacePrefix ?? "veth",
+    uplink: read.uplink === "" ? undefined : read.uplink,
+    uplinkForce: read.uplinkForce ?? false,
+    pruneBridge: read.pruneBridge ?? false,
     ipamType: read.ipam?.type ?? "",
     dns: read.dns === undefined || Object.keys(read.dns).length === 0 ? undefined : (read.dns as Dns),
     mac: readMac(read, request.args, findings),

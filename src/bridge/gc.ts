@@ -5,12 +5,14 @@ import type { Outcome } from "../cni/outcome.ts";
 import type { Request } from "../cni/request.ts";
 import { readValidAttachments } from "../cni/valid-attachments.ts";
 import type { Host } from "../host.ts";
+import { canMasquerade } from "../kernel/masquerade.ts";
 import { Session } from "../kernel/session.ts";
-import * as veth from "../kernel/veth.ts";
-import { removeMasquerade, removeSpoofCheck } from "./attachment.ts";
+import { removeUnusedChains } from "../kernel/unused-chains.ts";
+import { removeMasquerade, removePair, removeSpoofCheck } from "./attachment.ts";
 import { readConfigLeniently } from "./config.ts";
 import { Failures } from "./failures.ts";
 import { runIpam } from "./ipam.ts";
+import { pruneBridge } from "./prune.ts";
 import { listRecords, removeRecord } from "./record.ts";
 
 export function gc(host: Host, request: Request): Outcome {
@@ -22,12 +24,16 @@ export function gc(host: Host, request: Request): Outcome {
     for (const record of listRecords(host, request.name)) {
       if (isValid(record)) continue;
       failures.attempt(() => {
-        veth.remove(session, record.hostName);
+        removePair(session, record.key, record);
         removeMasquerade(session, record, record);
         removeSpoofCheck(session, record, record);
-        removeRecord(host, request.name, record.hostName);
+        removeRecord(host, request.name, record.key);
       });
     }
+    failures.attempt(() => {
+      if (canMasquerade(session)) removeUnusedChains(session, request.name);
+    });
+    failures.attempt(() => pruneBridge(session, config, config.bridge));
   }
   if (config.ipamType !== "") failures.attempt(() => runIpam(host, request, config.ipamType, "GC"));
   failures.throwIfAny();

@@ -4,11 +4,21 @@
 import type { Request } from "../cni/request.ts";
 import { AT_FDCWD, type Host } from "../host.ts";
 import { formatMac } from "../net/mac.ts";
-import { type AttachmentId, hostVethName, randomMac, stableMac, vlanPortName } from "../net/names.ts";
-import { type Config, vlanGatewayName } from "./config.ts";
+import {
+  type AttachmentId,
+  hostInterfaceName,
+  hostVethName,
+  randomMac,
+  stableMac,
+  vlanPortName,
+} from "../net/names.ts";
+import type { Config } from "./config.ts";
+import { vlanGatewayName } from "./config-rules.ts";
 
 export interface Identity {
   readonly id: AttachmentId;
+  /** The derived name: the host's end has it as its own or as its second one, the record as its file's. */
+  readonly key: string;
   /** The host's end of the pair. */
   readonly hostName: string;
   readonly hostMac: string;
@@ -35,15 +45,30 @@ export function attachmentId({ name, containerId, ifname }: Request): Attachment
   return { network: name, containerId, ifname };
 }
 
+/** A MAC of a shared device, derived from its name and the machine. */
+function stableMacs(host: Host): (device: string) => string {
+  const machineId = readMachineId(host);
+  return (device) => formatMac(stableMac(host, machineId, device));
+}
+
+/** The MAC of a bridge that this plugin makes. */
+export function bridgeMac(host: Host, bridge: string): string {
+  return stableMacs(host)(bridge);
+}
+
+export function hostNameOf(host: Host, id: AttachmentId, config: Config): string {
+  return config.hostInterfaceName ?? hostInterfaceName(host, id, config.hostInterfacePrefix);
+}
+
 export function identify(host: Host, request: Request, config: Config): Identity {
   const id = attachmentId(request);
-  const machineId = readMachineId(host);
-  const stable = (device: string) => formatMac(stableMac(host, machineId, device));
+  const stable = stableMacs(host);
   const gatewayName = vlanGatewayName(config);
   const portName = vlanPortName(host, gatewayName);
   return {
     id,
-    hostName: hostVethName(host, id),
+    key: hostVethName(host, id),
+    hostName: hostNameOf(host, id, config),
     hostMac: formatMac(randomMac(host)),
     mac: config.mac ?? formatMac(randomMac(host)),
     bridgeMac: stable(config.bridge),

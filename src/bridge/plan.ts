@@ -1,33 +1,49 @@
-// The order of an ADD, as data. Two lists, because what IPAM answers lies between them, and an IPAM plugin such as dhcp
-// needs the link to be there when it is asked.
+// The order of an ADD, as data. What IPAM answers lies between the link and its addressing, and an IPAM plugin such as
+// dhcp needs the link to be there when it is asked. The link itself is two lists, as a bridge that is pruned must be held
+// until it has the new port.
 
 import type { Step } from "../kernel/steps.ts";
 import type { SysctlStep } from "../kernel/sysctl.ts";
 import { parsePrefix } from "../net/ip.ts";
 import type { AttachmentId } from "../net/names.ts";
-import { type Config, type IpMasqBackend, vlanGatewayName } from "./config.ts";
+import type { Config } from "./config.ts";
+import { vlanGatewayName } from "./config-rules.ts";
 import type { Identity } from "./identity.ts";
+import type { MasqueradeConfig } from "./masquerade-config.ts";
 import { gatewayOf, type Routing } from "./routing.ts";
 
 function sysctl(where: SysctlStep["where"], key: string, value: string, required = false): SysctlStep {
   return { kind: "sysctl", where, key, value, required };
 }
 
-/** Bridge and veth pair: everything before addresses are known. */
-export function planLink(config: Config, { hostName, hostMac, mac, bridgeMac, id }: Identity): Step[] {
-  const mtu = config.mtu === undefined ? {} : { mtu: config.mtu };
+/** The bridge, and the veth pair that becomes its port. `size`: the MTU of what is made, undefined: the kernel's. */
+export function planLink(config: Config, identity: Identity, size: number | undefined): Step[] {
+  const { hostName, hostMac, mac, bridgeMac, id } = identity;
+  const { bridge, uplink, groupFwdMask } = config;
+  const mtu = size === undefined ? {} : { mtu: size };
   return [
     {
       kind: "bridge",
-      name: config.bridge,
+      name: bridge,
       mac: bridgeMac,
       promisc: config.promiscMode,
       ...(config.vlanFiltering ? { vlanFiltering: true } : {}),
+      ...(groupFwdMask === undefined ? {} : { groupFwdMask }),
       ...mtu,
     },
     // CVE-2020-10749: a container must not be able to configure the host by a router advertisement.
-    sysctl("host", `net/ipv6/conf/${config.bridge}/accept_ra`, "0"),
-    { kind: "veth", hostName, hostMac, ifname: id.ifname, mac, bridge: config.bridge, ...mtu },
+    sysctl("host", `net/ipv6/conf/${bridge}/accept_ra`, "0"),
+    ...(uplink === undefined
+      ? []
+      : [{ kind: "uplink", name: uplink, bridge, force: config.uplinkForce } as const]),
+    { kind: "veth", hostName, hostMac, ifname: id.ifname, mac, bridge, ...mtu },
+  ];
+}
+
+/** What the port is given beside its place in the bridge: everything before addresses are known. */
+export function planPort(config: Config, { key, hostName, mac, id }: Identity): Step[] {
+  return [
+    ...(hostName === key ? [] : [{ kind: "alternative-name", link: hostName, name: key } as const]),
     sysctl("host", `net/ipv6/conf/${hostName}/accept_ra`, "0"),
     { kind: "port", name: hostName, hairpin: config.hairpinMode, isolated: config.portIsolation },
     ...planVlan(config, hostName),
@@ -82,15 +98,31 @@ function planContainerSysctls(ifname: string, hasIpv6: boolean, dad: boolean): S
   ];
 }
 
-export function planMasquerade(backend: IpMasqBackend, address: string, owner: AttachmentId): Step {
-  return { kind: backend === "iptables" ? "iptables-masquerade" : "masquerade", address, owner };
+function isIpv6(text: string): boolean {
+  return parsePrefix(text)!.ip.length === 16;
+}
+
+/** Masquerading of an attachment's addresses, given with their prefix; nothing for those that shall have none. */
+export function planMasquerade(
+  config: MasqueradeConfig,
+  addresses: readonly string[],
+  owner: AttachmentId,
+): Step[] {
+  if (!config.ipMasq) return [];
+  const { ipMasqBackend, ipMasqFamilies, masqExclude: exclude, ipMasqRandomFully: randomFully } = config;
+  return addresses
+    .filter((address) => ipMasqFamilies.includes(isIpv6(address) ? "ipv6" : "ipv4"))
+    .map((address) =>
+      ipMasqBackend === "iptables"
+        ? { kind: "iptables-masquerade", address, owner }
+        : { kind: "masquerade", address, owner, exclude, randomFully },
+    );
 }
 
 /** Addresses, routes, gateway, forwarding, masquerading: everything that follows from IPAM's answer. */
 export function planAddressing(config: Config, identity: Identity, routing: Routing): Step[] {
   const { id, hostName, mac } = identity;
   const addresses = routing.ips.map((ip) => ip.address);
-  const isIpv6 = (text: string) => parsePrefix(text)!.ip.length === 16;
   const hasIpv6 = addresses.some(isIpv6);
   const steps: Step[] = [
     ...planContainerSysctls(id.ifname, hasIpv6, config.enabledad),
@@ -120,9 +152,7 @@ export function planAddressing(config: Config, identity: Identity, routing: Rout
   if (routing.gateways.some((address) => !isIpv6(address)))
     steps.push({ kind: "forwarding", family: "ipv4" });
   if (routing.gateways.some(isIpv6)) steps.push({ kind: "forwarding", family: "ipv6" });
-  if (config.ipMasq) {
-    for (const address of addresses) steps.push(planMasquerade(config.ipMasqBackend, address, id));
-  }
+  steps.push(...planMasquerade(config, addresses, id));
   steps.push({ kind: "carrier", name: hostName });
   // Not before the gateway, which may object to an address too; before the announcement, which must not be of a duplicate.
   if (config.enabledad && hasIpv6) steps.push({ kind: "settle", ifname: id.ifname });

@@ -1,4 +1,4 @@
-// What is remembered of an attachment while it lives, in /run/cni-bridge/<network>/<host veth>: enough to undo it
+// What is remembered of an attachment while it lives, in /run/cni-bridge/<network>/<derived name>: enough to undo it
 // without its namespace, its configuration or its IPAM plugin. Written before the first change and removed after the
 // last. It is a help, never an authority: what it says is checked against the kernel, and DEL works without it.
 
@@ -7,23 +7,24 @@ import { warn } from "../cni/warn.ts";
 import { describeErrno, EEXIST, ENOENT } from "../errno.ts";
 import { AT_FDCWD, type Errno, type Host, ok } from "../host.ts";
 import type { AttachmentId } from "../net/names.ts";
-import type { IpMasqBackend } from "./config.ts";
+import type { MasqueradeConfig } from "./masquerade-config.ts";
 
-export interface AttachmentRecord extends AttachmentId {
+export interface AttachmentRecord extends AttachmentId, MasqueradeConfig {
+  /** The derived name (identity.ts), which is the file's too. */
+  readonly key: string;
   readonly netns: string;
   readonly bridge: string;
+  /** The host's end, and its MAC, by which it is known where it is not called `key`. */
   readonly hostName: string;
+  readonly hostMac: string;
   readonly ipamType: string;
   /** With prefix; empty until IPAM has answered. */
   readonly addresses: readonly string[];
-  /** The addresses are masqueraded. */
-  readonly ipMasq: boolean;
-  readonly ipMasqBackend: IpMasqBackend;
   /** The MAC spoof check is on. */
   readonly spoofCheck: boolean;
 }
 
-const DIRECTORY = "/run/cni-bridge";
+export const DIRECTORY = "/run/cni-bridge";
 const O_RDONLY = 0;
 const O_WRONLY = 1;
 const O_CREAT = 0o100;
@@ -32,8 +33,8 @@ const O_NOFOLLOW = 0o400000;
 const AT_REMOVEDIR = 0x200;
 const MAX_BYTES = 65_536;
 
-function pathOf(network: string, hostName: string): string {
-  return `${DIRECTORY}/${network}/${hostName}`;
+function pathOf(network: string, key: string): string {
+  return `${DIRECTORY}/${network}/${key}`;
 }
 
 function makeDirectories(host: Host, network: string): Errno {
@@ -47,13 +48,13 @@ function makeDirectories(host: Host, network: string): Errno {
 /** Writes `path` whole or not at all; with `exclusive` only where there is none yet. */
 function writeWhole(
   host: Host,
-  { network, hostName }: AttachmentRecord,
+  { network, key }: AttachmentRecord,
   bytes: Uint8Array,
   exclusive: boolean,
 ): Errno {
-  const path = pathOf(network, hostName);
+  const path = pathOf(network, key);
   // The dot keeps a half-written file out of every listing; a fixed name lets the next try replace it.
-  const temporary = pathOf(network, `.${hostName}`);
+  const temporary = pathOf(network, `.${key}`);
   const flags = O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW;
   let fd = host.openat(AT_FDCWD, temporary, flags, 0o600);
   // Twice at most: the last attachment's DEL may remove the directory as soon as it is made.
@@ -79,7 +80,7 @@ export function writeRecord(host: Host, record: AttachmentRecord, exclusive: boo
   const done = writeWhole(host, record, host.encode(JSON.stringify(record)), exclusive);
   if (done === -EEXIST) return false;
   if (done < 0) {
-    const path = pathOf(record.network, record.hostName);
+    const path = pathOf(record.network, record.key);
     warn(
       host,
       `cannot write ${path}: ${describeErrno(-done)}; DEL will have to search for what belongs to it`,
@@ -89,8 +90,8 @@ export function writeRecord(host: Host, record: AttachmentRecord, exclusive: boo
 }
 
 /** The record of an attachment, or undefined where there is none or it cannot be understood. */
-export function readRecord(host: Host, network: string, hostName: string): AttachmentRecord | undefined {
-  const path = pathOf(network, hostName);
+export function readRecord(host: Host, network: string, key: string): AttachmentRecord | undefined {
+  const path = pathOf(network, key);
   const fd = host.openat(AT_FDCWD, path, O_RDONLY | O_NOFOLLOW, 0);
   if (fd < 0) return undefined;
   const bytes = host.read(fd, MAX_BYTES);
@@ -98,7 +99,7 @@ export function readRecord(host: Host, network: string, hostName: string): Attac
   if (typeof bytes === "number") return undefined;
   try {
     const record = parseJson(host.decode(bytes), path);
-    return isRecord(record) ? record : undefined;
+    return isRecord(record) && record.key === key ? record : undefined;
   } catch {
     // Torn by a power cut in a /run that is no tmpfs: as good as none.
     return undefined;
@@ -126,23 +127,36 @@ function listNames(host: Host, path: string): string[] {
   return typeof names === "number" ? [] : names.filter((name) => !name.startsWith("."));
 }
 
+const texts = [
+  "network",
+  "containerId",
+  "ifname",
+  "key",
+  "netns",
+  "bridge",
+  "hostName",
+  "hostMac",
+  "ipamType",
+];
+const lists = ["addresses", "ipMasqFamilies", "masqExclude"];
+
 function isRecord(value: unknown): value is AttachmentRecord {
   return (
     isObject(value) &&
-    ["network", "containerId", "ifname", "netns", "bridge", "hostName", "ipamType"].every(
-      (key) => typeof value[key] === "string",
-    ) &&
-    Array.isArray(value.addresses) &&
-    value.addresses.every((address) => typeof address === "string")
+    texts.every((name) => typeof value[name] === "string") &&
+    lists.every((name) => {
+      const list = value[name];
+      return Array.isArray(list) && list.every((each) => typeof each === "string");
+    })
   );
 }
 
 /** Removes a record, and its directory when it was the last of its network. */
-export function removeRecord(host: Host, network: string, hostName: string): void {
-  const path = pathOf(network, hostName);
+export function removeRecord(host: Host, network: string, key: string): void {
+  const path = pathOf(network, key);
   const gone = host.unlinkat(AT_FDCWD, path, 0);
   if (gone !== -ENOENT) ok(gone, "remove", path);
-  host.unlinkat(AT_FDCWD, pathOf(network, `.${hostName}`), 0);
+  host.unlinkat(AT_FDCWD, pathOf(network, `.${key}`), 0);
   // Not empty while another attachment lives.
   host.unlinkat(AT_FDCWD, `${DIRECTORY}/${network}`, AT_REMOVEDIR);
 }

@@ -46,6 +46,10 @@ function scalar<T>(wanted: string, fits: (value: unknown) => boolean): Shape<T> 
 export const string: Shape<string> = scalar("a string", (value) => typeof value === "string");
 export const boolean: Shape<boolean> = scalar("true or false", (value) => typeof value === "boolean");
 export const integer: Shape<number> = scalar("an integer", Number.isSafeInteger);
+/** An integer, or a certain word in its place. */
+export function integerOr<Word extends string>(word: Word): Shape<number | Word> {
+  return scalar(`an integer or "${word}"`, (value) => value === word || Number.isSafeInteger(value));
+}
 /** Any JSON value, as it is. */
 export const json: Shape<unknown> = (value) => value;
 

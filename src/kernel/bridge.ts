@@ -18,7 +18,18 @@ export interface BridgeStep {
   readonly mtu?: number;
   /** For a bridge that is made; undefined sends nothing, as a kernel without VLAN filtering refuses even `false`. */
   readonly vlanFiltering?: true;
+  /** Bit N: frames to 01:80:c2:00:00:0N are forwarded. Also set where an existing bridge differs. */
+  readonly groupFwdMask?: number;
   readonly promisc: boolean;
+}
+
+function maskOf({ groupFwdMask }: BridgeStep): { readonly groupFwdMask?: number } {
+  return groupFwdMask === undefined ? {} : { groupFwdMask };
+}
+
+/** The bridge's mask as the kernel tells it. */
+function groupFwdMaskOf(link: Link): number | undefined {
+  return link.linkinfo?.kind === "bridge" ? link.linkinfo.data?.groupFwdMask : undefined;
 }
 
 function create(session: Session, step: BridgeStep): void {
@@ -30,7 +41,10 @@ function create(session: Session, step: BridgeStep): void {
       address: parseMac(step.mac)!,
       ifname: step.name,
       ...(step.mtu === undefined ? {} : { mtu: step.mtu }),
-      linkinfo: { kind: "bridge", data: step.vlanFiltering ? { vlanFiltering: 1 } : {} },
+      linkinfo: {
+        kind: "bridge",
+        data: { ...(step.vlanFiltering ? { vlanFiltering: 1 } : {}), ...maskOf(step) },
+      },
     },
     NLM_F_CREATE | NLM_F_EXCL,
   );
@@ -59,6 +73,10 @@ export function apply(session: Session, step: BridgeStep): void {
     const change = { index: link.index!, flags: wanted, change: wanted };
     session.route("host").ack(`set bridge "${step.name}" up`, newLink, change);
   }
+  if (step.groupFwdMask !== undefined && groupFwdMaskOf(link) !== step.groupFwdMask) {
+    const change = { index: link.index!, linkinfo: { kind: "bridge", data: maskOf(step) } } as const;
+    session.route("host").ack(`set groupFwdMask of bridge "${step.name}"`, newLink, change);
+  }
 }
 
 export function verify(session: Session, step: BridgeStep): Difference[] {
@@ -69,6 +87,10 @@ export function verify(session: Session, step: BridgeStep): Difference[] {
   if (!(link.flags! & IFF_UP)) differences.push({ what, expected: "up", found: "down" });
   if (step.promisc && !(link.flags! & IFF_PROMISC)) {
     differences.push({ what, expected: "promiscuous", found: "not promiscuous" });
+  }
+  const mask = groupFwdMaskOf(link);
+  if (step.groupFwdMask !== undefined && mask !== step.groupFwdMask) {
+    differences.push({ what: `${what} groupFwdMask`, expected: `${step.groupFwdMask}`, found: `${mask}` });
   }
   return differences;
 }

@@ -20,7 +20,7 @@ export function comment(host: Host, text: string, maximum = COMMENT_LENGTH - 1):
 }
 
 /** The text of such user data; empty when there is none. */
-function commentText(host: Host, userdata: Uint8Array | undefined): string {
+export function commentText(host: Host, userdata: Uint8Array | undefined): string {
   if (userdata === undefined || userdata[0] !== COMMENT) return "";
   return host.decode(userdata.subarray(2, 1 + userdata[1]!));
 }

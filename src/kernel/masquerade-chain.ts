@@ -1,5 +1,6 @@
 // The constant part of masquerading: one table, a map from container address to its network's chain for each family, and
-// per network and subnet one chain. Made when the first container needs it; shared; gone only when somebody flushes it.
+// per network and subnet one chain. Made when the first container needs it; shared; gone when somebody flushes it, or
+// when no element leads to it any more (unused-chains.ts).
 //
 //   table inet cni-bridge {
 //     map masquerade4 { type ipv4_addr : verdict; elements = { 10.22.0.5 : goto net-…  } }
@@ -8,11 +9,12 @@
 //       ip saddr vmap @masquerade4
 //       ip6 saddr vmap @masquerade6 }
 //     chain net-… { ip daddr 10.22.0.0/16 return; ip daddr 224.0.0.0/4 return; masquerade }
+//     chain net-… { …; ip daddr EXCLUDED return; masquerade fully-random }
 //   }
 
 import { EEXIST, ENOENT } from "../errno.ts";
 import { NetlinkError } from "../errors.ts";
-import { formatPrefix, network, type Prefix } from "../net/ip.ts";
+import { formatPrefix, network, type Prefix, parsePrefix } from "../net/ip.ts";
 import { hash16 } from "../net/names.ts";
 import { NLM_F_APPEND, NLM_F_CREATE, NLM_F_EXCL } from "../netlink/message.ts";
 import { Batch } from "../netlink/nf-batch.ts";
@@ -22,6 +24,7 @@ import {
   getRule,
   NF_ACCEPT,
   NF_INET_POST_ROUTING,
+  NF_NAT_RANGE_PROTO_RANDOM_FULLY,
   NFPROTO_INET,
   NFPROTO_IPV4,
   NFPROTO_IPV6,
@@ -81,9 +84,32 @@ export function mapOf(ip: Uint8Array): string {
   return familyOf(ip).map;
 }
 
-/** The chain of a network's subnet; another subnet of it has another. */
-export function chainName(session: Session, networkName: string, prefix: Prefix): string {
-  return `net-${hash16(session.host, `${networkName} ${formatPrefix({ ...prefix, ip: network(prefix) })}`)}`;
+/** All that decides what a chain holds. */
+export interface NetworkChain {
+  readonly network: string;
+  /** The subnet, host bits or not. */
+  readonly prefix: Prefix;
+  /** Destinations that see the container's own address, of both families, such as "10.0.0.0/8". */
+  readonly exclude: readonly string[];
+  /** Source ports are chosen at random. */
+  readonly randomFully: boolean;
+}
+
+function subnetOf({ prefix }: NetworkChain): string {
+  return formatPrefix({ ...prefix, ip: network(prefix) });
+}
+
+/** The excluded destinations of the subnet's family, each once, in an order of their own. */
+function excludedOf({ exclude, prefix }: NetworkChain): Prefix[] {
+  const all = exclude.map((text) => parsePrefix(text)!).map((each) => ({ ...each, ip: network(each) }));
+  const texts = all.filter(({ ip }) => ip.length === prefix.ip.length).map(formatPrefix);
+  return [...new Set(texts)].sort().map((text) => parsePrefix(text)!);
+}
+
+/** The chain's name; another subnet of the network has another, and so has the same one configured otherwise. */
+export function chainName(session: Session, chain: NetworkChain): string {
+  const options = [...excludedOf(chain).map(formatPrefix), ...(chain.randomFully ? ["random-fully"] : [])];
+  return `net-${hash16(session.host, [chain.network, subnetOf(chain), ...options].join(" "))}`;
 }
 
 /** `meta nfproto …`, then the address at `offset` of the network header in register 1. */
@@ -118,10 +144,10 @@ function returnFor(prefix: Prefix): Expression[] {
   ];
 }
 
-/** Commits a batch that begins with something new; false where that was there already, and so is all the rest. */
-function commit(session: Session, purpose: string, batch: Batch): boolean {
+/** Commits a batch; false where the kernel answers `done`: others have seen to it. */
+function commit(session: Session, purpose: string, batch: Batch, done: number): boolean {
   const { errno, extack, of } = batch.commit(session.netfilter());
-  if (errno !== 0 && errno !== EEXIST) throw new NetlinkError(errno, `cannot ${purpose}: ${of}`, extack);
+  if (errno !== 0 && errno !== done) throw new NetlinkError(errno, `cannot ${purpose}: ${of}`, extack);
   return errno === 0;
 }
 
@@ -150,7 +176,7 @@ function makeTable(session: Session): boolean {
     NLM_F_CREATE,
   );
   addLookups(batch);
-  return commit(session, `make table inet ${TABLE}`, batch);
+  return commit(session, `make table inet ${TABLE}`, batch, EEXIST);
 }
 
 /** The base chain's rules: each family's address is looked up in its map. */
@@ -172,50 +198,58 @@ export function hasLookups(session: Session): boolean {
   return (chain?.use ?? 0) >= maps.length;
 }
 
-function isEmpty(session: Session, chain: string): boolean {
+export function isEmpty(session: Session, chain: string): boolean {
   return session.netfilter().dump(`list chain ${chain}`, getRule, { ...here, chain }, [ENOENT]).length === 0;
 }
 
 /** Puts back the rules of chains that were flushed, in the table that is there; false where none was. */
-function refill(session: Session, networkName: string, prefix: Prefix): boolean {
+function refill(session: Session, chain: NetworkChain): boolean {
   const batch = new Batch();
   if (isEmpty(session, POSTROUTING)) addLookups(batch);
-  const name = chainName(session, networkName, prefix);
-  if (isEmpty(session, name)) addRules(batch, name, prefix);
-  return !batch.empty && commit(session, `put back the rules of table inet ${TABLE}`, batch);
+  const name = chainName(session, chain);
+  if (isEmpty(session, name)) addRules(batch, name, chain);
+  // ENOENT: a chain was not flushed but deleted, which the next round of `masquerade` finds out.
+  return !batch.empty && commit(session, `put back the rules of table inet ${TABLE}`, batch, ENOENT);
 }
 
-/** `ip daddr SUBNET return; ip daddr MULTICAST return; masquerade`. */
-function addRules(batch: Batch, chain: string, prefix: Prefix): void {
+/** `ip daddr SUBNET return; ip daddr MULTICAST return; ip daddr EXCLUDED return; masquerade`. */
+function addRules(batch: Batch, name: string, chain: NetworkChain): void {
+  const { prefix, randomFully } = chain;
   const [first, length] = familyOf(prefix.ip).multicast;
   const multicast = new Uint8Array(prefix.ip.length);
   multicast.set(first);
   const rules: Expression[][] = [
     returnFor(prefix),
     returnFor({ ip: multicast, length }),
-    [{ kind: "masq", data: {} }],
+    ...excludedOf(chain).map(returnFor),
+    [{ kind: "masq", data: randomFully ? { flags: NF_NAT_RANGE_PROTO_RANDOM_FULLY } : {} }],
   ];
   for (const expressions of rules) {
-    batch.add(newRule, { ...here, chain, expressions }, NLM_F_CREATE | NLM_F_APPEND);
+    batch.add(newRule, { ...here, chain: name, expressions }, NLM_F_CREATE | NLM_F_APPEND);
   }
 }
 
+/** What the comment of each chain of a network begins with. */
+export function chainCommentStart(networkName: string): string {
+  return `net: ${networkName}, subnet: `;
+}
+
 /** Makes the chain of a network's subnet; false where it is there. */
-function makeChain(session: Session, networkName: string, prefix: Prefix): boolean {
-  const name = chainName(session, networkName, prefix);
-  const subnet = formatPrefix({ ip: network(prefix), length: prefix.length });
-  const userdata = comment(session.host, `net: ${networkName}, subnet: ${subnet}`);
+function makeChain(session: Session, chain: NetworkChain): boolean {
+  const name = chainName(session, chain);
+  const subnet = subnetOf(chain);
+  const userdata = comment(session.host, `${chainCommentStart(chain.network)}${subnet}`);
   const batch = new Batch().add(newChain, { ...here, name, userdata }, NLM_F_CREATE | NLM_F_EXCL);
-  addRules(batch, name, prefix);
-  return commit(session, `make the masquerade chain of ${subnet}`, batch);
+  addRules(batch, name, chain);
+  return commit(session, `make the masquerade chain of ${subnet}`, batch, EEXIST);
 }
 
 /**
  * Makes whatever is missing of the constant part for one subnet of a network. True where the table or its rules were
  * gone: then other containers' are as well.
  */
-export function ensureChain(session: Session, networkName: string, prefix: Prefix): boolean {
+export function ensureChain(session: Session, chain: NetworkChain): boolean {
   const tableWasGone = makeTable(session);
-  const chainWasGone = makeChain(session, networkName, prefix);
-  return tableWasGone || (!chainWasGone && refill(session, networkName, prefix));
+  const chainWasGone = makeChain(session, chain);
+  return tableWasGone || (!chainWasGone && refill(session, chain));
 }

@@ -3,7 +3,7 @@
 
 import { EAFNOSUPPORT, EEXIST, EINVAL, ENOENT, EOPNOTSUPP, EPROTONOSUPPORT, ERESTART } from "../errno.ts";
 import { CniError, Code, NetlinkError } from "../errors.ts";
-import { formatIp, type Ip, type Prefix, parsePrefix } from "../net/ip.ts";
+import { formatIp, type Ip, parsePrefix } from "../net/ip.ts";
 import type { AttachmentId } from "../net/names.ts";
 import { NLM_F_CREATE, NLM_F_EXCL } from "../netlink/message.ts";
 import { Batch } from "../netlink/nf-batch.ts";
@@ -18,7 +18,16 @@ import {
 } from "../netlink/nf-tables.ts";
 import type { Difference } from "./difference.ts";
 import { isOwnedBy, ownerComment } from "./element-owner.ts";
-import { chainName, ensureChain, hasLookups, mapOf, maps, TABLE } from "./masquerade-chain.ts";
+import {
+  chainName,
+  ensureChain,
+  hasLookups,
+  isEmpty,
+  mapOf,
+  maps,
+  type NetworkChain,
+  TABLE,
+} from "./masquerade-chain.ts";
 import type { Session } from "./session.ts";
 
 export interface MasqueradeStep {
@@ -26,6 +35,10 @@ export interface MasqueradeStep {
   /** The container's address with its subnet's prefix, such as "10.22.0.5/16". */
   readonly address: string;
   readonly owner: AttachmentId;
+  /** Destinations that see the container's own address, of both families, such as "10.0.0.0/8". */
+  readonly exclude: readonly string[];
+  /** Source ports are chosen at random. */
+  readonly randomFully: boolean;
 }
 
 /** Each round has lost against another process that changed the same table; so many in a row are no accident. */
@@ -54,33 +67,37 @@ function refused(errno: number, step: MasqueradeStep, extack: string | undefined
   return new NetlinkError(errno, `cannot masquerade ${step.address}`, extack);
 }
 
-function ensure(session: Session, { owner }: MasqueradeStep, prefix: Prefix): void {
-  if (ensureChain(session, owner.network, prefix)) session.masqueradeWasFlushed = true;
+function chainOf({ address, owner, exclude, randomFully }: MasqueradeStep): NetworkChain {
+  return { network: owner.network, prefix: parsePrefix(address)!, exclude, randomFully };
+}
+
+function ensure(session: Session, step: MasqueradeStep): void {
+  if (ensureChain(session, chainOf(step))) session.masqueradeWasFlushed = true;
 }
 
 export function apply(session: Session, step: MasqueradeStep): void {
-  const prefix = parsePrefix(step.address)!;
+  const { ip } = parsePrefix(step.address)!;
   const element: Element = {
-    key: { value: prefix.ip },
-    data: { verdict: { code: NFT_GOTO, chain: chainName(session, step.owner.network, prefix) } },
+    key: { value: ip },
+    data: { verdict: { code: NFT_GOTO, chain: chainName(session, chainOf(step)) } },
     userdata: ownerComment(session.host, step.owner),
   };
   const create = NLM_F_CREATE | NLM_F_EXCL;
   for (let round = 0; round < ROUNDS; round++) {
     const batch = new Batch();
     // A leftover of an earlier holder, or another network's chain: replaced, never merely kept.
-    if (round > 0 && find(session, prefix.ip) !== undefined) {
-      batch.add(delSetElem, elementsOf(prefix.ip, [{ key: element.key! }]));
+    if (round > 0 && find(session, ip) !== undefined) {
+      batch.add(delSetElem, elementsOf(ip, [{ key: element.key! }]));
     }
     const { errno, extack } = batch
-      .add(newSetElem, elementsOf(prefix.ip, [element]), create)
+      .add(newSetElem, elementsOf(ip, [element]), create)
       .commit(session.netfilter());
     if (errno === 0) {
       // One flush took the rules of every chain; the first that notices has told.
-      if (session.masqueradeWasFlushed || !hasLookups(session)) ensure(session, step, prefix);
+      if (session.masqueradeWasFlushed || !hasLookups(session)) ensure(session, step);
       return;
     }
-    if (errno === ENOENT) ensure(session, step, prefix);
+    if (errno === ENOENT) ensure(session, step);
     else if (errno !== EEXIST) throw refused(errno, step, extack);
   }
   throw new CniError(Code.tryAgainLater, `cannot masquerade ${step.address}: table ${TABLE} keeps changing`);
@@ -121,9 +138,16 @@ export function removeOwned(session: Session, owner: AttachmentId): void {
 
 export function verify(session: Session, step: MasqueradeStep): Difference[] {
   const element = find(session, parsePrefix(step.address)!.ip);
-  if (element !== undefined && isOwnedBy(session.host, element.userdata, step.owner)) return [];
-  const found = element === undefined ? "none" : "another container's";
-  return [{ what: `masquerade element of ${step.address}`, expected: "this container's", found }];
+  const what = `masquerade element of ${step.address}`;
+  if (element === undefined || !isOwnedBy(session.host, element.userdata, step.owner)) {
+    const found = element === undefined ? "none" : "another container's";
+    return [{ what, expected: "this container's", found }];
+  }
+  const expected = chainName(session, chainOf(step));
+  const found = element.data?.verdict?.chain ?? "no chain";
+  if (found !== expected) return [{ what, expected: `goto ${expected}`, found }];
+  if (hasLookups(session) && !isEmpty(session, expected)) return [];
+  return [{ what: `rules of table ${TABLE}`, expected: "as they were made", found: "flushed" }];
 }
 
 /** Whether the kernel speaks nf_tables at all; asks for the ruleset's generation and changes nothing. */

@@ -1,6 +1,7 @@
 // Every kind of step by name: how it is applied, verified and removed. A plan is a list of steps; ADD applies it in
 // order, CHECK verifies it, rollback removes what was applied, newest first.
 
+import * as alternativeName from "./alternative-name.ts";
 import * as announcement from "./announcement.ts";
 import * as bridge from "./bridge.ts";
 import * as carrier from "./carrier.ts";
@@ -16,13 +17,16 @@ import * as route from "./route.ts";
 import type { Session } from "./session.ts";
 import * as spoofCheck from "./spoof-check.ts";
 import * as sysctl from "./sysctl.ts";
+import * as uplink from "./uplink.ts";
 import * as veth from "./veth.ts";
 import * as vlan from "./vlan.ts";
 import * as vlanGateway from "./vlan-gateway.ts";
 
 export type Step =
   | bridge.BridgeStep
+  | uplink.UplinkStep
   | veth.VethStep
+  | alternativeName.AlternativeNameStep
   | port.PortStep
   | vlan.VlanStep
   | vlanGateway.VlanGatewayStep
@@ -51,7 +55,9 @@ type Kinds = { readonly [K in Step["kind"]]: Kind<Extract<Step, { kind: K }>> };
 
 const kinds: Kinds = {
   bridge,
+  uplink,
   veth: { ...veth, remove: (session, step) => veth.remove(session, step.hostName) },
+  "alternative-name": alternativeName,
   port,
   vlan,
   "vlan-gateway": vlanGateway,

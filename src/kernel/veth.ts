@@ -2,7 +2,7 @@
 // already up and enslaved; the kernel refuses only a peer that is born up (ENOTCONN). Everything else of the container's
 // end (addresses, routes) dies with the pair.
 
-import { EEXIST } from "../errno.ts";
+import { EEXIST, EINVAL } from "../errno.ts";
 import { CniError, Code, NetlinkError } from "../errors.ts";
 import { formatMac, parseMac } from "../net/mac.ts";
 import { IFF_UP, newLink } from "../netlink/if-link.ts";
@@ -34,8 +34,8 @@ function taken(session: Session, step: VethStep): CniError {
   }
   return new CniError(
     Code.kernelRefused,
-    `host interface "${step.hostName}" of this container and interface already exists`,
-    "An earlier ADD made it, but its other end is not in this namespace under this name; DEL removes it.",
+    `host interface "${step.hostName}" already exists`,
+    "If an earlier ADD of this container made it, its other end is not in this namespace under this name; DEL removes it.",
   );
 }
 
@@ -43,6 +43,7 @@ export function apply(session: Session, step: VethStep): void {
   // Listen before the pair exists: its first announcement may be the one that `carrier` waits for.
   session.announcements();
   const mtu = step.mtu === undefined ? {} : { mtu: step.mtu };
+  const master = session.link("host", step.bridge).index!;
   const { errno, extack } = session.route("host").try(
     newLink,
     {
@@ -51,7 +52,7 @@ export function apply(session: Session, step: VethStep): void {
       address: parseMac(step.hostMac)!,
       ifname: step.hostName,
       ...mtu,
-      master: session.link("host", step.bridge).index!,
+      master,
       linkinfo: {
         kind: "veth",
         data: {
@@ -67,6 +68,10 @@ export function apply(session: Session, step: VethStep): void {
     NLM_F_CREATE | NLM_F_EXCL,
   );
   if (errno === EEXIST) throw taken(session, step);
+  // EINVAL is what the kernel says of a master that is not there, among others.
+  if (errno === EINVAL && session.findLinkByIndex("host", master) === undefined) {
+    throw new CniError(Code.tryAgainLater, `bridge "${step.bridge}" was deleted by another`);
+  }
   if (errno !== 0) {
     throw new NetlinkError(
       errno,

@@ -24,9 +24,18 @@ function characters(hashed: Uint8Array): string {
   return text;
 }
 
-/** The host's end of an attachment's veth pair. */
-export function hostVethName(host: Host, { network, containerId, ifname }: AttachmentId): string {
-  return `veth${characters(hash(host, network, containerId, ifname))}`;
+/** A name for the host's end of an attachment's veth pair: the prefix, then as much of its hash as IFNAMSIZ allows. */
+export function hostInterfaceName(
+  host: Host,
+  { network, containerId, ifname }: AttachmentId,
+  prefix: string,
+): string {
+  return `${prefix}${characters(hash(host, network, containerId, ifname))}`.slice(0, 15);
+}
+
+/** The name that the host's end has unless another is configured, and by which an attachment is known in any case. */
+export function hostVethName(host: Host, id: AttachmentId): string {
+  return hostInterfaceName(host, id, "veth");
 }
 
 /** The first hex digits, an even number, of SHA-512 of a text: the reference's chain names and comments hold such. */

@@ -1,6 +1,6 @@
 // Links: struct ifinfomsg and IFLA_* attributes, include/uapi/linux/if_link.h and rtnetlink.h.
 
-import { attrs, body, bytes, type Infer, i32, str, struct, tagged, u8, u16, u32 } from "./codec.ts";
+import { attrs, body, bytes, type Infer, i32, list, str, struct, tagged, u8, u16, u32 } from "./codec.ts";
 import { request } from "./message.ts";
 
 export const AF_UNSPEC = 0;
@@ -71,3 +71,13 @@ export const newLink = request("RTM_NEWLINK", 16, link);
 export const delLink = request("RTM_DELLINK", 17, link);
 export const getLink = request("RTM_GETLINK", 18, link);
 export const setLink = request("RTM_SETLINK", 19, link);
+
+/** Names that a link has beside its own; a look-up by name finds it under each (Linux 5.5). */
+const linkNames = body(
+  ifinfomsg,
+  attrs({
+    propList: [52, list(53, str)], // IFLA_PROP_LIST, IFLA_ALT_IFNAME
+  }),
+);
+/** Adds names to a link. */
+export const newLinkProp = request("RTM_NEWLINKPROP", 108, linkNames);

@@ -1,6 +1,6 @@
 // Routes and namespace ids: struct rtmsg, RTA_* and NETNSA_*, include/uapi/linux/{rtnetlink,net_namespace}.h.
 
-import { attrs, body, bytes, type Infer, i32, struct, u8, u32 } from "./codec.ts";
+import { align, attrs, body, bytes, type Codec, type Infer, i32, struct, u8, u16, u32 } from "./codec.ts";
 import { request } from "./message.ts";
 
 export const RT_TABLE_UNSPEC = 0;
@@ -11,6 +11,27 @@ export const RTPROT_RA = 9;
 export const RT_SCOPE_UNIVERSE = 0;
 export const RT_SCOPE_LINK = 253;
 export const RTN_UNICAST = 1;
+
+const rtnexthop = struct({ length: u16, flags: u8, hops: u8, ifindex: i32 });
+
+/** A run of struct rtnexthop, each with attributes behind it that are not read. */
+const nexthops: Codec<readonly { readonly ifindex?: number }[]> = {
+  write(out, value) {
+    for (const { ifindex = 0 } of value) rtnexthop.write(out, { length: rtnexthop.size, ifindex });
+  },
+  read(view, start, end) {
+    const found: { ifindex?: number }[] = [];
+    for (let at = start; at < end; ) {
+      const { length = 0, ifindex } = rtnexthop.read(view, at, end);
+      if (length < rtnexthop.size || length > end - at) {
+        throw new RangeError(`rtnh_len ${length} is out of range [${rtnexthop.size}, ${end - at}]`);
+      }
+      found.push({ ifindex: ifindex! });
+      at += align(length);
+    }
+    return found;
+  },
+};
 
 export const route = body(
   struct({
@@ -30,6 +51,7 @@ export const route = body(
     gateway: [5, bytes], // RTA_GATEWAY
     priority: [6, u32], // RTA_PRIORITY
     metrics: [8, attrs({ mtu: [2, u32], advmss: [8, u32] })], // RTA_METRICS: RTAX_MTU, RTAX_ADVMSS
+    multipath: [9, nexthops], // RTA_MULTIPATH
     table32: [15, u32], // RTA_TABLE
   }),
 );
@@ -37,6 +59,15 @@ export type KernelRoute = Infer<typeof route>;
 
 export const newRoute = request("RTM_NEWROUTE", 24, route);
 export const getRoute = request("RTM_GETROUTE", 26, route);
+
+/** The routes of a dump that are default ones; of each other, as there can be very many, no more is read than that. */
+export const getDefaultRoute = request<KernelRoute | undefined>("RTM_GETROUTE", 26, {
+  write: (out, value) => route.write(out, value ?? {}),
+  read(view, start, end) {
+    const dstLen = u8.read(view, start + 1, Math.min(start + 2, end));
+    return dstLen === 0 ? route.read(view, start, end) : undefined;
+  },
+});
 
 const rtgenmsg = struct({ family: u8, pad1: u8, pad2: u8, pad3: u8 });
 export const netnsId = body(

@@ -1,0 +1,15 @@
+// `pruneBridge`: a bridge whose last container has gone goes too.
+
+import { prune } from "../kernel/bridge-pruning.ts";
+import type { Session } from "../kernel/session.ts";
+import { withBridgeLock } from "./bridge-lock.ts";
+import type { Config } from "./config.ts";
+import { bridgeMac } from "./identity.ts";
+
+/** Deletes the bridge where the configuration wants that and nothing uses it; no ADD can give it a port meanwhile. */
+export function pruneBridge(session: Session, config: Config, bridge: string): void {
+  if (!config.pruneBridge) return;
+  withBridgeLock(session.host, bridge, (locked) => {
+    if (locked) prune(session, bridge, bridgeMac(session.host, bridge));
+  });
+}
