@@ -38,12 +38,16 @@ function releaseQuietly(host: Host, request: Request, type: string): void {
   }
 }
 
-/** What the bridge knows of containers and host-local by itself cannot: which of them live. */
-function callerOf(session: Session, { name: network }: Request): Caller {
+/**
+ * What the bridge knows of containers and host-local by itself cannot: which of them live. The link of this very
+ * attachment is the one just made, under a name that had to be free: of an earlier container it says nothing.
+ */
+function callerOf(session: Session, { name: network, ...made }: Request): Caller {
   const netnsCookie = session.route("container").netnsCookie();
   return {
     ...(netnsCookie === undefined ? {} : { netnsCookie }),
     linkExists: (containerId, ifname) =>
+      !(containerId === made.containerId && ifname === made.ifname) &&
       session.findLink("host", hostVethName(session.host, { network, containerId, ifname })) !== undefined,
   };
 }

@@ -17,7 +17,7 @@ import { O_NONBLOCK, O_RDONLY } from "./open-flags.ts";
 export interface Caller {
   /** SO_NETNS_COOKIE of the container's namespace, decimal; it is recorded with the lease. */
   readonly netnsCookie?: string;
-  /** Whether the host's end of an attachment's link exists. */
+  /** Whether the host's end of an attachment's link exists; one that this very call has made does not count. */
   readonly linkExists?: (containerId: string, ifname: string) => boolean;
 }
 

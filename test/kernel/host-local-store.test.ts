@@ -20,7 +20,7 @@ const network = (name: string, ipam: object) => ({
 const store = (name: string) => `/var/lib/cni/networks/${name}`;
 
 describe("the lock", () => {
-  it("is waited for with a bound, and the error names the holder's pid and command", async () => {
+  it("K1 K2 is a file in the directory, waited for with a bound, and the error names the holder's pid and command", async () => {
     const conf = network("lock", { subnet: "10.30.0.0/24", lockTimeout: 1 });
     const call = { containerId: "a", netns: "/x" };
     expect(node.plugin("host-local", "ADD", conf, call).status).toBe(0);
