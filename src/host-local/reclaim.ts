@@ -2,12 +2,13 @@
 // address freed is told on stderr.
 
 import { warn } from "../cni/warn.ts";
+import { HostError } from "../errors.ts";
 import { type Attachment, removeAttachment } from "./attachment-index.ts";
 import { type Caller, causeOfDeath } from "./attachment-proof.ts";
 import type { Books, Remains } from "./books.ts";
 import { formatOwner } from "./lease.ts";
 import { remember } from "./released.ts";
-import { removeFile } from "./store.ts";
+import { removeFile, type Store } from "./store.ts";
 
 /** One line stays readable; the rest is counted. */
 const toldAtMost = 100;
@@ -31,9 +32,8 @@ export function reclaimAttachment(books: Books, caller: Caller, attachment: Atta
   const { store, node } = books;
   const cause = causeOfDeath(store.host, node, caller, attachment);
   if (cause === undefined) return [];
-  const names = attachment.leases.map(({ name }) => name);
-  for (const name of names) removeFile(store, name);
-  removeAttachment(store, attachment);
+  const names = attachment.leases.map(({ name }) => name).filter((name) => tryRemove(store, name));
+  if (names.length === attachment.leases.length) removeAttachment(store, attachment);
   // A container that comes back after a reboot asks for its old address by being the same.
   // With its own boot: an address of an earlier one has rested.
   remember(store, attachment, names, [formatOwner(attachment)]);
@@ -42,15 +42,23 @@ export function reclaimAttachment(books: Books, caller: Caller, attachment: Atta
 
 /** Frees what is left of a lease file, unless its holder may live. */
 function reclaimRemains({ store, node }: Books, caller: Caller, { name, of }: Remains): string[] {
-  if (of === undefined) {
-    removeFile(store, name);
-    return [`${name} (an empty file)`];
-  }
+  if (of === undefined) return tryRemove(store, name) ? [`${name} (an empty file)`] : [];
   const cause = causeOfDeath(store.host, node, caller, of);
-  if (cause === undefined) return [];
-  removeFile(store, name);
+  if (cause === undefined || !tryRemove(store, name)) return [];
   removeAttachment(store, of);
   return [`${name} (what is left of the lease of ${formatOwner(of)}, ${cause})`];
+}
+
+/** A lease that cannot be removed stays taken, which is no reason to refuse others an address. */
+function tryRemove(store: Store, name: string): boolean {
+  try {
+    removeFile(store, name);
+    return true;
+  } catch (error) {
+    if (!(error instanceof HostError)) throw error;
+    warn(store.host, `cannot reclaim ${name}: ${error.message}`);
+    return false;
+  }
 }
 
 /** Says on stderr what was freed. */

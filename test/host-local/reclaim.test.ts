@@ -1,5 +1,6 @@
 // Leases of the dead: what is a proof and what is none.
 import { describe, expect, it } from "vitest";
+import { EPERM } from "../../src/errno.ts";
 import type { Caller } from "../../src/host-local/attachment-proof.ts";
 import { FakeHost } from "../support/fake-host.ts";
 import { add, addresses, type Call, dataDir, failure, leases, run } from "./call.ts";
@@ -105,6 +106,23 @@ describe("after a reboot", () => {
     reboot(host);
     expect(addresses(host, "c", call)).toEqual(["10.1.2.2"]);
     expect(host.stderr).not.toContain("cooldown");
+  });
+
+  it("a lease that cannot be removed stays, and keeps nobody else from an address", () => {
+    const host = new FakeHost();
+    add(host, "a");
+    add(host, "b");
+    reboot(host);
+    const tried = host.clone();
+    add(tried, "c");
+    // The first removes what may be left of a stamp, the second is that of the first lease.
+    const removals = tried.calls.flatMap((name, index) => (name === "unlinkat" ? [index + 1] : []));
+    host.trap = { call: removals[1]!, errno: EPERM };
+    expect(addresses(host, "c")).toEqual(["10.1.2.4"]);
+    expect(leases(host)).toEqual({ "10.1.2.2": "a\r\neth0", "10.1.2.4": "c\r\neth0" });
+    expect(host.stderr).toContain(
+      `cannot reclaim 10.1.2.2: unlink ${net}/10.1.2.2: EPERM (operation not permitted)\n`,
+    );
   });
 
   it("a lease of the old form goes with the others, told once", () => {
