@@ -30,9 +30,13 @@ function mayHaveVanished(error: unknown): boolean {
 
 /**
  * Runs `attempt`, which makes the bridge where it is missing and the pair as its port: again where the bridge has gone
- * meanwhile, and under the bridge's lock where the network prunes it.
+ * meanwhile, and under the bridge's lock where a network prunes it.
  */
-export function attach(session: Session, config: Config, attempt: () => void): void {
+export function attach(
+  session: Session,
+  config: Pick<Config, "bridge" | "pruneBridge">,
+  attempt: () => void,
+): void {
   const insist = () => {
     for (let round = 1; ; round++) {
       try {
@@ -43,6 +47,5 @@ export function attach(session: Session, config: Config, attempt: () => void): v
       }
     }
   };
-  if (config.pruneBridge) withBridgeLock(session.host, config.bridge, insist);
-  else insist();
+  withBridgeLock(session.host, config.bridge, config.pruneBridge, insist);
 }

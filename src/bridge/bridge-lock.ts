@@ -1,8 +1,9 @@
 // Keeps apart who gives a bridge a port and who deletes it because it has none (`pruneBridge`): the lock of a file in
-// /run/cni-bridge, one per bridge, that stays when both have gone.
+// /run/cni-bridge, one per bridge. Whoever prunes makes it, and it stays; by it the other networks on the same bridge
+// know that they have to take it too.
 
 import { warn } from "../cni/warn.ts";
-import { describeErrno, EEXIST, ETIMEDOUT } from "../errno.ts";
+import { describeErrno, EEXIST, ENOENT, ETIMEDOUT } from "../errno.ts";
 import { CniError, Code } from "../errors.ts";
 import { AT_FDCWD, type Host, ok } from "../host.ts";
 import { describeLockHolder } from "../host-local/lock-holder.ts";
@@ -13,18 +14,30 @@ import { DIRECTORY } from "./record.ts";
 const TIMEOUT_MS = 30_000;
 
 /** Opens the bridge's lock file; the name begins with a dot, so that it is not taken for a network's directory. */
-function openLock(host: Host, bridge: string): number {
+function openLock(host: Host, bridge: string, prunes: boolean): number {
+  const path = `${DIRECTORY}/.${bridge}.lock`;
+  if (!prunes) return host.openat(AT_FDCWD, path, O_RDWR | O_NOFOLLOW, 0);
   const made = host.mkdirat(AT_FDCWD, DIRECTORY, 0o700);
   if (made < 0 && made !== -EEXIST) return made;
-  return host.openat(AT_FDCWD, `${DIRECTORY}/.${bridge}.lock`, O_RDWR | O_CREAT | O_NOFOLLOW, 0o600);
+  return host.openat(AT_FDCWD, path, O_RDWR | O_CREAT | O_NOFOLLOW, 0o600);
 }
 
 /**
- * Runs `action` while no other process holds the bridge's lock. Throws code 11 with the holder's name where it is held
- * for too long. Where /run cannot be written there is no lock: `action` is told so, with a warning.
+ * Runs `action` while no other process holds the bridge's lock. `prunes`: the caller's network prunes the bridge; one
+ * that does not goes without where nobody else does. Throws code 11 with the holder's name where the lock is held for
+ * too long. Where /run cannot be written there is no lock: `action` is told so, with a warning.
  */
-export function withBridgeLock(host: Host, bridge: string, action: (locked: boolean) => void): void {
-  const fd = openLock(host, bridge);
+export function withBridgeLock(
+  host: Host,
+  bridge: string,
+  prunes: boolean,
+  action: (locked: boolean) => void,
+): void {
+  const fd = openLock(host, bridge, prunes);
+  if (fd === -ENOENT && !prunes) {
+    action(false);
+    return;
+  }
   if (fd < 0) {
     warn(host, `cannot lock bridge ${bridge}: ${describeErrno(-fd)}; it is not pruned`);
     action(false);

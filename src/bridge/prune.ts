@@ -9,7 +9,7 @@ import { bridgeMac } from "./identity.ts";
 /** Deletes the bridge where the configuration wants that and nothing uses it; no ADD can give it a port meanwhile. */
 export function pruneBridge(session: Session, config: Config, bridge: string): void {
   if (!config.pruneBridge) return;
-  withBridgeLock(session.host, bridge, (locked) => {
+  withBridgeLock(session.host, bridge, true, (locked) => {
     if (locked) prune(session, bridge, bridgeMac(session.host, bridge));
   });
 }
