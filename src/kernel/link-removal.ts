@@ -39,7 +39,8 @@ function inChild(session: Session, index: number): Answer {
     for (;;) {
       const ready = host.poll([announcements.fd, pipe], Math.max(0, deadline - host.monotonic()));
       if (ready === 1) return readChild(session, pipe, index);
-      if (ready < 0) throw new CniError(Code.tryAgainLater, `the kernel did not delete link ${index} in time`);
+      if (ready < 0)
+        throw new CniError(Code.tryAgainLater, `the kernel did not delete link ${index} in time`);
       const messages = announcements.announced(0);
       // What was dropped may have been the one we wait for.
       if (messages === "lost" && session.findLinkByIndex("host", index) === undefined) return { errno: 0 };

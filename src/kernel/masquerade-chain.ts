@@ -14,7 +14,7 @@
 
 import { EEXIST, ENOENT } from "../errno.ts";
 import { NetlinkError } from "../errors.ts";
-import { formatPrefix, network, type Prefix, parsePrefix } from "../net/ip.ts";
+import { formatPrefix } from "../net/ip.ts";
 import { hash16 } from "../net/names.ts";
 import { NLM_F_APPEND, NLM_F_CREATE, NLM_F_EXCL } from "../netlink/message.ts";
 import { Batch } from "../netlink/nf-batch.ts";
@@ -24,17 +24,8 @@ import {
   getRule,
   NF_ACCEPT,
   NF_INET_POST_ROUTING,
-  NF_NAT_RANGE_PROTO_RANDOM_FULLY,
   NFPROTO_INET,
-  NFPROTO_IPV4,
-  NFPROTO_IPV6,
-  NFT_CMP_EQ,
   NFT_DATA_VERDICT,
-  NFT_META_NFPROTO,
-  NFT_PAYLOAD_NETWORK_HEADER,
-  NFT_REG_1,
-  NFT_REG_VERDICT,
-  NFT_RETURN,
   NFT_SET_MAP,
   newChain,
   newRule,
@@ -42,6 +33,15 @@ import {
   newTable,
 } from "../netlink/nf-tables.ts";
 import { comment } from "./element-owner.ts";
+import {
+  excludedOf,
+  families,
+  lookupRules,
+  maps,
+  type NetworkChain,
+  networkRules,
+  subnetOf,
+} from "./masquerade-rules.ts";
 import type { Session } from "./session.ts";
 
 export const TABLE = "cni-bridge";
@@ -50,183 +50,10 @@ const POSTROUTING = "postrouting";
 const PRIORITY_SRCNAT = 100;
 const here = { family: NFPROTO_INET, table: TABLE } as const;
 
-/** What differs between the families: the map, nft's number of the key type, where the header holds the addresses. */
-const families = {
-  4: {
-    map: "masquerade4",
-    nfproto: NFPROTO_IPV4,
-    keyType: 7,
-    keyLen: 4,
-    saddr: 12,
-    daddr: 16,
-    multicast: [[0xe0], 4],
-  },
-  16: {
-    map: "masquerade6",
-    nfproto: NFPROTO_IPV6,
-    keyType: 8,
-    keyLen: 16,
-    saddr: 8,
-    daddr: 24,
-    multicast: [[0xff], 8],
-  },
-} as const;
-
-function familyOf(ip: Uint8Array) {
-  return families[ip.length === 4 ? 4 : 16];
-}
-
-/** Both maps. */
-export const maps = [families[4].map, families[16].map] as const;
-
-/** The map that holds an address. */
-export function mapOf(ip: Uint8Array): string {
-  return familyOf(ip).map;
-}
-
-/** All that decides what a chain holds. */
-export interface NetworkChain {
-  readonly network: string;
-  /** The subnet, host bits or not. */
-  readonly prefix: Prefix;
-  /** Destinations that see the container's own address, of both families, such as "10.0.0.0/8". */
-  readonly exclude: readonly string[];
-  /** Source ports are chosen at random. */
-  readonly randomFully: boolean;
-}
-
-function subnetOf({ prefix }: NetworkChain): string {
-  return formatPrefix({ ...prefix, ip: network(prefix) });
-}
-
-/** The excluded destinations of the subnet's family, each once, in an order of their own. */
-function excludedOf({ exclude, prefix }: NetworkChain): Prefix[] {
-  const all = exclude.map((text) => parsePrefix(text)!).map((each) => ({ ...each, ip: network(each) }));
-  const texts = all.filter(({ ip }) => ip.length === prefix.ip.length).map(formatPrefix);
-  return [...new Set(texts)].sort().map((text) => parsePrefix(text)!);
-}
-
 /** The chain's name; another subnet of the network has another, and so has the same one configured otherwise. */
 export function chainName(session: Session, chain: NetworkChain): string {
   const options = [...excludedOf(chain).map(formatPrefix), ...(chain.randomFully ? ["random-fully"] : [])];
   return `net-${hash16(session.host, [chain.network, subnetOf(chain), ...options].join(" "))}`;
-}
-
-/** `meta nfproto …`, then the address at `offset` of the network header in register 1. */
-function load(nfproto: number, offset: number, len: number): Expression[] {
-  return [
-    { kind: "meta", data: { dreg: NFT_REG_1, key: NFT_META_NFPROTO } },
-    { kind: "cmp", data: { sreg: NFT_REG_1, op: NFT_CMP_EQ, data: { value: Uint8Array.of(nfproto) } } },
-    { kind: "payload", data: { dreg: NFT_REG_1, base: NFT_PAYLOAD_NETWORK_HEADER, offset, len } },
-  ];
-}
-
-/** `ip daddr PREFIX return`. */
-function returnFor(prefix: Prefix): Expression[] {
-  const { nfproto, daddr } = familyOf(prefix.ip);
-  const len = prefix.ip.length;
-  const mask = new Uint8Array(len).fill(0xff);
-  const hostBits = network({ ip: mask, length: prefix.length });
-  return [
-    ...load(nfproto, daddr, len),
-    {
-      kind: "bitwise",
-      data: {
-        sreg: NFT_REG_1,
-        dreg: NFT_REG_1,
-        len,
-        mask: { value: hostBits },
-        xor: { value: new Uint8Array(len) },
-      },
-    },
-    { kind: "cmp", data: { sreg: NFT_REG_1, op: NFT_CMP_EQ, data: { value: network(prefix) } } },
-    { kind: "immediate", data: { dreg: NFT_REG_VERDICT, data: { verdict: { code: NFT_RETURN } } } },
-  ];
-}
-
-/** Commits a batch; false where the kernel answers `done`: others have seen to it. */
-function commit(session: Session, purpose: string, batch: Batch, done: number): boolean {
-  const { errno, extack, of } = batch.commit(session.netfilter());
-  if (errno !== 0 && errno !== done) throw new NetlinkError(errno, `cannot ${purpose}: ${of}`, extack);
-  return errno === 0;
-}
-
-/** Makes the table with its maps and the base chain; false where it is there. */
-function makeTable(session: Session): boolean {
-  const userdata = comment(session.host, "masquerading of containers' addresses by the CNI plugin bridge");
-  const batch = new Batch().add(
-    newTable,
-    { family: NFPROTO_INET, name: TABLE, userdata },
-    NLM_F_CREATE | NLM_F_EXCL,
-  );
-  for (const [index, { map, keyType, keyLen }] of [families[4], families[16]].entries()) {
-    const shape = { keyType, keyLen, dataType: NFT_DATA_VERDICT };
-    // The kernel wants a number that is unique in the batch.
-    batch.add(newSet, { ...here, name: map, id: index + 1, flags: NFT_SET_MAP, ...shape }, NLM_F_CREATE);
-  }
-  batch.add(
-    newChain,
-    {
-      ...here,
-      name: POSTROUTING,
-      type: "nat",
-      hook: { hooknum: NF_INET_POST_ROUTING, priority: PRIORITY_SRCNAT },
-      policy: NF_ACCEPT,
-    },
-    NLM_F_CREATE,
-  );
-  addLookups(batch);
-  return commit(session, `make table inet ${TABLE}`, batch, EEXIST);
-}
-
-/** The base chain's rules: each family's address is looked up in its map. */
-function addLookups(batch: Batch): void {
-  for (const { map, nfproto, keyLen, saddr } of [families[4], families[16]]) {
-    const lookup = { set: map, sreg: NFT_REG_1, dreg: NFT_REG_VERDICT };
-    const expressions: Expression[] = [...load(nfproto, saddr, keyLen), { kind: "lookup", data: lookup }];
-    batch.add(newRule, { ...here, chain: POSTROUTING, expressions }, NLM_F_CREATE | NLM_F_APPEND);
-  }
-}
-
-/**
- * Whether the base chain still has its rules: `nft flush table` takes them and leaves chains, maps and elements. One
- * request, which counts them.
- */
-export function hasLookups(session: Session): boolean {
-  const query = { ...here, name: POSTROUTING };
-  const chain = session.netfilter().get(`look up chain ${POSTROUTING}`, getChain, query, [ENOENT]);
-  return (chain?.use ?? 0) >= maps.length;
-}
-
-export function isEmpty(session: Session, chain: string): boolean {
-  return session.netfilter().dump(`list chain ${chain}`, getRule, { ...here, chain }, [ENOENT]).length === 0;
-}
-
-/** Puts back the rules of chains that were flushed, in the table that is there; false where none was. */
-function refill(session: Session, chain: NetworkChain): boolean {
-  const batch = new Batch();
-  if (isEmpty(session, POSTROUTING)) addLookups(batch);
-  const name = chainName(session, chain);
-  if (isEmpty(session, name)) addRules(batch, name, chain);
-  // ENOENT: a chain was not flushed but deleted, which the next round of `masquerade` finds out.
-  return !batch.empty && commit(session, `put back the rules of table inet ${TABLE}`, batch, ENOENT);
-}
-
-/** `ip daddr SUBNET return; ip daddr MULTICAST return; ip daddr EXCLUDED return; masquerade`. */
-function addRules(batch: Batch, name: string, chain: NetworkChain): void {
-  const { prefix, randomFully } = chain;
-  const [first, length] = familyOf(prefix.ip).multicast;
-  const multicast = new Uint8Array(prefix.ip.length);
-  multicast.set(first);
-  const rules: Expression[][] = [
-    returnFor(prefix),
-    returnFor({ ip: multicast, length }),
-    ...excludedOf(chain).map(returnFor),
-    [{ kind: "masq", data: randomFully ? { flags: NF_NAT_RANGE_PROTO_RANDOM_FULLY } : {} }],
-  ];
-  for (const expressions of rules) {
-    batch.add(newRule, { ...here, chain: name, expressions }, NLM_F_CREATE | NLM_F_APPEND);
-  }
 }
 
 /** What the comment of each chain of a network begins with. */
@@ -234,22 +61,69 @@ export function chainCommentStart(networkName: string): string {
   return `net: ${networkName}, subnet: `;
 }
 
-/** Makes the chain of a network's subnet; false where it is there. */
-function makeChain(session: Session, chain: NetworkChain): boolean {
-  const name = chainName(session, chain);
-  const subnet = subnetOf(chain);
-  const userdata = comment(session.host, `${chainCommentStart(chain.network)}${subnet}`);
-  const batch = new Batch().add(newChain, { ...here, name, userdata }, NLM_F_CREATE | NLM_F_EXCL);
-  addRules(batch, name, chain);
-  return commit(session, `make the masquerade chain of ${subnet}`, batch, EEXIST);
+/** How many rules and elements use a chain; undefined where there is none. */
+function useOf(session: Session, name: string): number | undefined {
+  const query = { ...here, name };
+  return session.netfilter().get(`look up chain ${name}`, getChain, query, [ENOENT])?.use;
 }
 
 /**
- * Makes whatever is missing of the constant part for one subnet of a network. True where the table or its rules were
- * gone: then other containers' are as well.
+ * Whether the base chain still has its rules: `nft flush table` takes them and leaves chains, maps and elements. One
+ * request, which counts them.
+ */
+export function hasLookups(session: Session): boolean {
+  return (useOf(session, POSTROUTING) ?? 0) >= maps.length;
+}
+
+export function isEmpty(session: Session, chain: string): boolean {
+  return session.netfilter().dump(`list chain ${chain}`, getRule, { ...here, chain }, [ENOENT]).length === 0;
+}
+
+function addRules(batch: Batch, chain: string, rules: readonly Expression[][]): void {
+  for (const expressions of rules) {
+    batch.add(newRule, { ...here, chain, expressions }, NLM_F_CREATE | NLM_F_APPEND);
+  }
+}
+
+/** The table with its maps and the base chain. */
+function addTable(session: Session, batch: Batch): void {
+  const userdata = comment(session.host, "masquerading of containers' addresses by the CNI plugin bridge");
+  batch.add(newTable, { family: NFPROTO_INET, name: TABLE, userdata }, NLM_F_CREATE | NLM_F_EXCL);
+  for (const [index, { map, keyType, keyLen }] of [families[4], families[16]].entries()) {
+    const shape = { keyType, keyLen, dataType: NFT_DATA_VERDICT };
+    // The kernel wants a number that is unique in the batch.
+    batch.add(newSet, { ...here, name: map, id: index + 1, flags: NFT_SET_MAP, ...shape }, NLM_F_CREATE);
+  }
+  const hook = { hooknum: NF_INET_POST_ROUTING, priority: PRIORITY_SRCNAT };
+  batch.add(newChain, { ...here, name: POSTROUTING, type: "nat", hook, policy: NF_ACCEPT }, NLM_F_CREATE);
+  addRules(batch, POSTROUTING, lookupRules());
+}
+
+/** The chain of a network's subnet. */
+function addChain(session: Session, batch: Batch, name: string, chain: NetworkChain): void {
+  const userdata = comment(session.host, `${chainCommentStart(chain.network)}${subnetOf(chain)}`);
+  batch.add(newChain, { ...here, name, userdata }, NLM_F_CREATE | NLM_F_EXCL);
+  addRules(batch, name, networkRules(chain));
+}
+
+/**
+ * Makes whatever is missing of the constant part for one subnet of a network, in one transaction. It asks first, as a
+ * transaction that the kernel refuses costs some 20 ms. True where the table or its rules were gone: then other
+ * containers' are as well.
  */
 export function ensureChain(session: Session, chain: NetworkChain): boolean {
-  const tableWasGone = makeTable(session);
-  const chainWasGone = makeChain(session, chain);
-  return tableWasGone || (!chainWasGone && refill(session, chain));
+  const name = chainName(session, chain);
+  const lookups = useOf(session, POSTROUTING);
+  const isFlushed = lookups === undefined || lookups < maps.length;
+  const batch = new Batch();
+  if (lookups === undefined) addTable(session, batch);
+  else if (isFlushed) addRules(batch, POSTROUTING, lookupRules());
+  if (useOf(session, name) === undefined) addChain(session, batch, name, chain);
+  else if (isEmpty(session, name)) addRules(batch, name, networkRules(chain));
+  if (batch.empty) return false;
+  const { errno, extack, of } = batch.commit(session.netfilter());
+  if (errno === 0) return isFlushed;
+  // Another process was faster (EEXIST), or deleted what we have just seen (ENOENT): `masquerade` looks again.
+  if (errno === EEXIST || errno === ENOENT) return false;
+  throw new NetlinkError(errno, `cannot make table inet ${TABLE}: ${of}`, extack);
 }

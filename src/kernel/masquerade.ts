@@ -18,16 +18,8 @@ import {
 } from "../netlink/nf-tables.ts";
 import type { Difference } from "./difference.ts";
 import { isOwnedBy, ownerComment } from "./element-owner.ts";
-import {
-  chainName,
-  ensureChain,
-  hasLookups,
-  isEmpty,
-  mapOf,
-  maps,
-  type NetworkChain,
-  TABLE,
-} from "./masquerade-chain.ts";
+import { chainName, ensureChain, hasLookups, isEmpty, TABLE } from "./masquerade-chain.ts";
+import { mapOf, maps, type NetworkChain } from "./masquerade-rules.ts";
 import type { Session } from "./session.ts";
 
 export interface MasqueradeStep {
@@ -83,6 +75,8 @@ export function apply(session: Session, step: MasqueradeStep): void {
     userdata: ownerComment(session.host, step.owner),
   };
   const create = NLM_F_CREATE | NLM_F_EXCL;
+  // One flush took every chain; the address before this one has noticed.
+  if (session.masqueradeWasFlushed) ensure(session, step);
   for (let round = 0; round < ROUNDS; round++) {
     const batch = new Batch();
     // A leftover of an earlier holder, or another network's chain: replaced, never merely kept.
@@ -93,8 +87,7 @@ export function apply(session: Session, step: MasqueradeStep): void {
       .add(newSetElem, elementsOf(ip, [element]), create)
       .commit(session.netfilter());
     if (errno === 0) {
-      // One flush took the rules of every chain; the first that notices has told.
-      if (session.masqueradeWasFlushed || !hasLookups(session)) ensure(session, step);
+      if (!session.masqueradeWasFlushed && !hasLookups(session)) ensure(session, step);
       return;
     }
     if (errno === ENOENT) ensure(session, step);
