@@ -39,6 +39,8 @@ export function status(host: Host, request: Request): Outcome {
   const session = new Session(host, undefined);
   try {
     findBridge(session, config.bridge);
+    if (config.uplink !== undefined && session.findLink("host", config.uplink) === undefined)
+      throw unavailable(`there is no interface ${config.uplink}, which is the uplink`);
     const usesIptables = config.ipMasq && config.ipMasqBackend === "iptables";
     if (usesIptables && Iptables.find(host, "iptables") === undefined)
       throw unavailable('ipMasqBackend is "iptables" and there is no iptables in PATH');

@@ -138,6 +138,14 @@ describe("uplink", () => {
   it("refuses an interface that is not there", () =>
     refused({ ...CONF, uplink: "lan7" }, 100, "no such interface"));
 
+  it("lets STATUS say so in advance", () => {
+    expect(node.plugin("bridge", "STATUS", CONF_UP)).toMatchObject({ status: 0 });
+    expect(node.plugin("bridge", "STATUS", { ...CONF, uplink: "lan7" }).json).toMatchObject({
+      code: 50,
+      msg: "ADD cannot work: there is no interface lan7, which is the uplink",
+    });
+  });
+
   it("refuses an interface of another bridge", () => {
     node.sh("ip link add br7 type bridge; ip link set dev lan0 master br7");
     refused(CONF_UP, 100, "it belongs to br7 already");
