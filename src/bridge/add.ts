@@ -87,10 +87,11 @@ function buildResult(
   identity: Identity,
   ipam?: Result & Routing,
 ): Result {
-  const bridge = session.link("host", config.bridge);
+  // As it is now: a bridge that somebody else made may have taken its MAC from the new port.
+  const bridge = session.findLink("host", config.bridge);
   return {
     interfaces: [
-      { name: config.bridge, mac: formatMac(bridge.address!) },
+      { name: config.bridge, ...(bridge === undefined ? {} : { mac: formatMac(bridge.address!) }) },
       { name: identity.hostName, mac: identity.hostMac },
       { name: request.ifname, mac: identity.mac, sandbox: request.netns! },
       ...vlanGateway(session, config, ipam),

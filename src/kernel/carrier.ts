@@ -3,7 +3,7 @@
 // "forwarding" too early and is the wrong thing to wait for.
 
 import { CniError, Code } from "../errors.ts";
-import { IF_OPER_UP, newLink, operstates } from "../netlink/if-link.ts";
+import { AF_UNSPEC, IF_OPER_UP, ifinfomsg, newLink, operstates } from "../netlink/if-link.ts";
 import type { Difference } from "./difference.ts";
 import type { Session } from "./session.ts";
 
@@ -19,6 +19,7 @@ const DEADLINE_MS = 5_000;
 export function apply(session: Session, step: CarrierStep): void {
   const { host } = session;
   const deadline = host.monotonic() + DEADLINE_MS;
+  let own: number | undefined;
   for (;;) {
     const messages = session.announcements().announced(deadline - host.monotonic());
     if (messages === undefined || messages === "lost") {
@@ -34,8 +35,13 @@ export function apply(session: Session, step: CarrierStep): void {
     }
     for (const { type, view, start, end } of messages) {
       if (type !== newLink.type) continue;
+      // The header first: in a burst nearly all that is announced is of others, and as bridge ports (AF_BRIDGE).
+      const { family, index } = ifinfomsg.read(view, start, end);
+      if (family !== AF_UNSPEC || (own !== undefined && index !== own)) continue;
       const link = newLink.codec.read(view, start, end);
-      if (link.ifname === step.name && link.operstate === IF_OPER_UP) return;
+      if (link.ifname !== step.name) continue;
+      own = index;
+      if (link.operstate === IF_OPER_UP) return;
     }
   }
 }

@@ -60,7 +60,7 @@ function settle(session: Session, step: SettleStep, announcements: Socket): void
     const messages = announcements.announced(deadline - host.monotonic());
     if (messages === undefined) {
       // Without carrier nothing is probed: that is no fault of the addresses.
-      if (session.link("container", step.ifname).operstate !== IF_OPER_UP) return;
+      if (session.findLink("container", step.ifname)?.operstate !== IF_OPER_UP) return;
       throw new CniError(
         Code.kernelRefused,
         `link ${step.ifname} still has tentative addresses after ${DEADLINE_MS / 1000} seconds`,

@@ -6,7 +6,7 @@
 import { ENODEV } from "../errno.ts";
 import { CniError, Code, NetlinkError } from "../errors.ts";
 import { ok } from "../host.ts";
-import { AF_UNSPEC, delLink, type Link } from "../netlink/if-link.ts";
+import { AF_UNSPEC, delLink, ifinfomsg, type Link } from "../netlink/if-link.ts";
 import { type Answer, readAnswer, readMessages } from "../netlink/message.ts";
 import type { Session } from "./session.ts";
 
@@ -47,7 +47,7 @@ function inChild(session: Session, index: number): Answer {
       if (messages === "lost" || messages === undefined) continue;
       for (const { type, view, start, end } of messages) {
         if (type !== delLink.type) continue;
-        const gone = delLink.codec.read(view, start, end);
+        const gone = ifinfomsg.read(view, start, end);
         // AF_BRIDGE announces that the port has left its bridge; the link is still there.
         if (gone.family === AF_UNSPEC && gone.index === index) return { errno: 0 };
       }

@@ -21,6 +21,7 @@ export class Session {
   readonly #routes: { [W in Where]?: Socket } = {};
   #netfilter: Socket | undefined;
   #announcements: Socket | undefined;
+  readonly #links = new Map<string, Link | undefined>();
 
   /** `netns`: descriptor of the container's namespace; undefined where it is gone. */
   constructor(host: Host, netns: number | undefined) {
@@ -84,7 +85,9 @@ export class Session {
   /** The link of that name, or undefined. */
   findLink(where: Where, ifname: string): Link | undefined {
     const request = { family: AF_UNSPEC, ifname };
-    return this.route(where).get(`look up ${ifname} (${where})`, getLink, request, [ENODEV]);
+    const link = this.route(where).get(`look up ${ifname} (${where})`, getLink, request, [ENODEV]);
+    this.#links.set(`${where} ${ifname}`, link);
+    return link;
   }
 
   findLinkByIndex(where: Where, index: number): Link | undefined {
@@ -97,9 +100,9 @@ export class Session {
     return this.route("host").get("look up the namespace's id", getNsid, request, [])?.nsid ?? -1;
   }
 
-  /** The link of that name, which must be there. */
+  /** The link of that name, which must be there, as it was when last looked up: its index and kind do not change. */
   link(where: Where, ifname: string): Link {
-    const link = this.findLink(where, ifname);
+    const link = this.#links.get(`${where} ${ifname}`) ?? this.findLink(where, ifname);
     if (link === undefined)
       throw new CniError(Code.tryAgainLater, `${ifname} was deleted by another (${where})`);
     return link;
