@@ -1,34 +1,45 @@
-// The program under a name that is no plugin's: what a person types. One row per command.
+// The program under a name that is no plugin's: what a person types. The table of commands, and the one place where
+// what a command throws becomes a sentence on stderr. A command is one file, src/tool/<name>.ts.
 
-import { formatError } from "../cni/error-object.ts";
+import { asCniError, formatError } from "../cni/error-object.ts";
 import { newestVersion } from "../cni/versions.ts";
 import { CniError, Code } from "../errors.ts";
 import type { Host } from "../host.ts";
 import { version } from "../version.ts";
+import { type Command, readWords, UsageError } from "./command-line.ts";
+import { formatHelp, formatOverview } from "./help.ts";
+import { complain, print } from "./terminal.ts";
 
 const STDOUT = 1;
-const STDERR = 2;
 
-/** One command; `run` gets the words after its name and returns the exit status. */
-interface Command {
-  readonly name: string;
-  readonly summary: string;
-  readonly run: (host: Host, words: readonly string[]) => number;
-}
-
-const commands: readonly Command[] = [
-  { name: "--help", summary: "print this text", run: (host) => print(host, help()) },
-  { name: "--version", summary: "print the version", run: (host) => print(host, `cni-bridge ${version}\n`) },
-];
+/** In the order of help. */
+export const commands: readonly Command[] = [];
 
 /** Runs the command that argv names; status 2 for one that does not exist. */
 export function runTool(host: Host): number {
   if (host.getenv("CNI_COMMAND")) return refusePluginCall(host);
   const [, name = "--help", ...words] = host.argv;
+  if (name === "--help" || name === "-h") return print(host, formatOverview(commands));
+  if (name === "--version") return print(host, `cni-bridge ${version}\n`);
   const command = commands.find((row) => row.name === name);
-  if (command !== undefined) return command.run(host, words);
-  host.write(STDERR, host.encode(`cni-bridge: unknown command ${name}; try --help\n`));
+  if (command !== undefined) return runCommand(host, command, words);
+  complain(host, `unknown command ${name}; try --help`);
   return 2;
+}
+
+function runCommand(host: Host, command: Command, words: readonly string[]): number {
+  const own = words.includes("--") ? words.slice(0, words.indexOf("--")) : words;
+  if (own.includes("--help") || own.includes("-h")) return print(host, formatHelp(command));
+  try {
+    return command.run(host, readWords(command, words), commands);
+  } catch (error) {
+    if (error instanceof UsageError) {
+      complain(host, `${error.message}; try cni-bridge ${command.name} --help`);
+      return 2;
+    }
+    complain(host, `${command.name}: ${asCniError(error).message}`);
+    return 1;
+  }
 }
 
 // A runtime that calls us by another name expects a plugin's answer: an error object says what to do.
@@ -40,19 +51,4 @@ function refusePluginCall(host: Host): number {
   );
   host.write(STDOUT, host.encode(formatError(error, newestVersion)));
   return 1;
-}
-
-function print(host: Host, text: string): number {
-  return host.write(STDOUT, host.encode(text)) < 0 ? 1 : 0;
-}
-
-function help(): string {
-  const width = Math.max(...commands.map(({ name }) => name.length));
-  return `cni-bridge ${version}: the CNI plugins bridge and host-local in one executable
-
-A container runtime calls it as "bridge" or "host-local", with the verb in CNI_COMMAND and
-the configuration on standard input. A person calls it as "cni-bridge":
-
-${commands.map(({ name, summary }) => `  ${name.padEnd(width)}  ${summary}`).join("\n")}
-`;
 }
