@@ -70,18 +70,18 @@ describe("runPlugin", () => {
   });
 
   // What libcni sends for VERSION, and nothing at all.
-  it.each([{}, { CNI_CONTAINERID: "", CNI_NETNS: "dummy", CNI_IFNAME: "dummy", CNI_PATH: "dummy" }])(
-    "answers VERSION without reading standard input: %j",
-    (variables) => {
-      const { status, stdout, stderr, host } = call(untouched, "VERSION", "", {
-        env: { CNI_COMMAND: "VERSION", ...variables },
-      });
-      expect([status, stderr, host.reads]).toEqual([0, "", 0]);
-      expect(stdout).toBe(
-        '{"cniVersion":"1.1.0","supportedVersions":["0.1.0","0.2.0","0.3.0","0.3.1","0.4.0","1.0.0","1.1.0"]}\n',
-      );
-    },
-  );
+  it.each([
+    {},
+    { CNI_CONTAINERID: "", CNI_NETNS: "dummy", CNI_IFNAME: "dummy", CNI_PATH: "dummy" },
+  ])("answers VERSION without reading standard input: %j", (variables) => {
+    const { status, stdout, stderr, host } = call(untouched, "VERSION", "", {
+      env: { CNI_COMMAND: "VERSION", ...variables },
+    });
+    expect([status, stderr, host.reads]).toEqual([0, "", 0]);
+    expect(stdout).toBe(
+      '{"cniVersion":"1.1.0","supportedVersions":["0.1.0","0.2.0","0.3.0","0.3.1","0.4.0","1.0.0","1.1.0"]}\n',
+    );
+  });
 
   it("gives the verb its request and prints the result, indented, without a newline", () => {
     const seen: Request[] = [];

@@ -39,18 +39,21 @@ describe("delegate", () => {
     expect(spawned!.stdin).toBe(request.stdin);
   });
 
-  it.each(["ADD", "DEL", "CHECK", "GC", "STATUS"] as const)(
-    "gives %s an end, within runtimes' patience",
-    (verb) => {
-      const { host, run: call } = run(says(""), verb);
-      call();
-      const [spawned] = host.spawned;
-      expect(spawned!.timeoutMs).toBeGreaterThanOrEqual(verb === "ADD" ? 62_000 : 1000);
-      expect(spawned!.timeoutMs).toBeLessThan(
-        { ADD: 120, CHECK: 60, DEL: 60, GC: 30, STATUS: 30 }[verb] * 1000,
-      );
-    },
-  );
+  it.each([
+    "ADD",
+    "DEL",
+    "CHECK",
+    "GC",
+    "STATUS",
+  ] as const)("gives %s an end, within runtimes' patience", (verb) => {
+    const { host, run: call } = run(says(""), verb);
+    call();
+    const [spawned] = host.spawned;
+    expect(spawned!.timeoutMs).toBeGreaterThanOrEqual(verb === "ADD" ? 62_000 : 1000);
+    expect(spawned!.timeoutMs).toBeLessThan(
+      { ADD: 120, CHECK: 60, DEL: 60, GC: 30, STATUS: 30 }[verb] * 1000,
+    );
+  });
 
   // libcni's FindInPath.
   it.each([

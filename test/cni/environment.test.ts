@@ -39,17 +39,18 @@ describe("readEnvironment", () => {
     });
   });
 
-  it.each(cases)(
-    "$verb without $name: required is $isRequired, unset or empty",
-    ({ verb, name, isRequired }) => {
-      for (const value of [undefined, ""]) {
-        const run = () => read(verb, { [name]: value });
-        if (isRequired) {
-          expect(caught(run)).toMatchObject({ code: 4, message: `required env variables [${name}] missing` });
-        } else expect(run().command).toBe(verb);
-      }
-    },
-  );
+  it.each(cases)("$verb without $name: required is $isRequired, unset or empty", ({
+    verb,
+    name,
+    isRequired,
+  }) => {
+    for (const value of [undefined, ""]) {
+      const run = () => read(verb, { [name]: value });
+      if (isRequired) {
+        expect(caught(run)).toMatchObject({ code: 4, message: `required env variables [${name}] missing` });
+      } else expect(run().command).toBe(verb);
+    }
+  });
 
   it.each(Object.entries(required))("%s names all missing variables at once", (verb, names) => {
     const nothing = Object.fromEntries(Object.keys(all).map((name) => [name, undefined]));
@@ -62,24 +63,39 @@ describe("readEnvironment", () => {
     expect(read("ADD", { CNI_CONTAINERID: id }).containerId).toBe(id);
   });
 
-  it.each(["a/b", "-a", ".a", "_a", "a b", "é", "a\n", "\na", "../x", "a\u0000", "a:b"])(
-    "refuses the container ID %j",
-    (id) => {
-      const error = caught(() => read("DEL", { CNI_CONTAINERID: id }));
-      expect(error).toMatchObject({
-        code: 4,
-        message: "CNI_CONTAINERID: invalid characters in containerID",
-        details: `CNI_CONTAINERID is ${JSON.stringify(id)}`,
-      });
-    },
-  );
+  it.each([
+    "a/b",
+    "-a",
+    ".a",
+    "_a",
+    "a b",
+    "é",
+    "a\n",
+    "\na",
+    "../x",
+    "a\u0000",
+    "a:b",
+  ])("refuses the container ID %j", (id) => {
+    const error = caught(() => read("DEL", { CNI_CONTAINERID: id }));
+    expect(error).toMatchObject({
+      code: 4,
+      message: "CNI_CONTAINERID: invalid characters in containerID",
+      details: `CNI_CONTAINERID is ${JSON.stringify(id)}`,
+    });
+  });
 
-  it.each(["eth0", "a", "x".repeat(15), "éé", "...", "-", "eth0.5", "a@b"])(
-    "takes the interface name %j",
-    (name) => {
-      expect(read("ADD", { CNI_IFNAME: name }).ifname).toBe(name);
-    },
-  );
+  it.each([
+    "eth0",
+    "a",
+    "x".repeat(15),
+    "éé",
+    "...",
+    "-",
+    "eth0.5",
+    "a@b",
+  ])("takes the interface name %j", (name) => {
+    expect(read("ADD", { CNI_IFNAME: name }).ifname).toBe(name);
+  });
 
   it.each([
     ["x".repeat(16), "too long"],

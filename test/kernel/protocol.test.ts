@@ -152,15 +152,14 @@ describe.each(NAMES)("%s", (name) => {
     expect(node.snapshot()).toEqual(before);
   });
 
-  it.each(cases.filter(({ asReference }) => asReference !== undefined))(
-    "answers $what as the reference does",
-    (each) => {
-      const ours = call(name, each).json;
-      const theirs = call(name, each, REFERENCE).json;
-      expect(ours.code).toBe(theirs.code);
-      if (each.asReference === "msg") expect(ours.msg).toBe(theirs.msg);
-    },
-  );
+  it.each(
+    cases.filter(({ asReference }) => asReference !== undefined),
+  )("answers $what as the reference does", (each) => {
+    const ours = call(name, each).json;
+    const theirs = call(name, each, REFERENCE).json;
+    expect(ours.code).toBe(theirs.code);
+    if (each.asReference === "msg") expect(ours.msg).toBe(theirs.msg);
+  });
 
   it("answers VERSION as the reference does, to the letter", () => {
     const theirs = call(name, { verb: "VERSION", conf: "" }, REFERENCE);
