@@ -23,8 +23,19 @@ export interface Findings {
   readonly unknownKeys: UnknownKey[];
 }
 
+/** What a shape reads, as data, of which schemas and key tables are made. */
+export type Form =
+  | { readonly kind: "string" | "boolean" | "json" }
+  | { readonly kind: "integer"; readonly word?: string }
+  | { readonly kind: "array"; readonly item: Form }
+  | { readonly kind: "object"; readonly keys: Readonly<Record<string, Form>>; readonly open: boolean };
+
 /** Reads one value; `undefined` when it is absent, null or wrong (then a problem is noted). */
-export type Shape<T> = (value: unknown, path: string, findings: Findings) => T | undefined;
+export interface Shape<T> {
+  (value: unknown, path: string, findings: Findings): T | undefined;
+  /** Absent where a shape reads what it is not for others to know, as in results. */
+  readonly form?: Form;
+}
 export type Infer<S> = S extends Shape<infer T> ? T : never;
 
 function describe(value: unknown): string {
@@ -34,28 +45,45 @@ function describe(value: unknown): string {
   return text.length > 40 ? `${text.slice(0, 40)}…` : text;
 }
 
-function scalar<T>(wanted: string, fits: (value: unknown) => boolean): Shape<T> {
-  return (value, path, findings) => {
+/** A shape with its form. */
+export function formed<T>(form: Form, read: Shape<T>): Shape<T> {
+  return Object.assign(read, { form });
+}
+
+function formOf(shape: Shape<unknown>): Form {
+  return shape.form ?? { kind: "json" };
+}
+
+function scalar<T>(form: Form, wanted: string, fits: (value: unknown) => boolean): Shape<T> {
+  return formed(form, (value, path, findings) => {
     if (value === undefined || value === null) return undefined;
     if (fits(value)) return value as T;
     findings.problems.push({ path, message: `must be ${wanted}, not ${describe(value)}` });
     return undefined;
-  };
+  });
 }
 
-export const string: Shape<string> = scalar("a string", (value) => typeof value === "string");
-export const boolean: Shape<boolean> = scalar("true or false", (value) => typeof value === "boolean");
-export const integer: Shape<number> = scalar("an integer", Number.isSafeInteger);
+export const string = scalar<string>({ kind: "string" }, "a string", (value) => typeof value === "string");
+export const boolean = scalar<boolean>(
+  { kind: "boolean" },
+  "true or false",
+  (value) => typeof value === "boolean",
+);
+export const integer = scalar<number>({ kind: "integer" }, "an integer", Number.isSafeInteger);
 /** An integer, or a certain word in its place. */
 export function integerOr<Word extends string>(word: Word): Shape<number | Word> {
-  return scalar(`an integer or "${word}"`, (value) => value === word || Number.isSafeInteger(value));
+  return scalar(
+    { kind: "integer", word },
+    `an integer or "${word}"`,
+    (value) => value === word || Number.isSafeInteger(value),
+  );
 }
 /** Any JSON value, as it is. */
-export const json: Shape<unknown> = (value) => value;
+export const json: Shape<unknown> = formed({ kind: "json" }, (value) => value);
 
 /** An array without null elements; the elements that are wrong are left out. */
 export function array<T>(item: Shape<T>): Shape<T[]> {
-  return (value, path, findings) => {
+  return formed({ kind: "array", item: formOf(item) }, (value, path, findings) => {
     if (value === undefined || value === null) return undefined;
     if (!Array.isArray(value)) {
       findings.problems.push({ path, message: `must be an array, not ${describe(value)}` });
@@ -69,7 +97,7 @@ export function array<T>(item: Shape<T>): Shape<T[]> {
       if (read !== undefined) items.push(read);
     }
     return items;
-  };
+  });
 }
 
 /** An object with these keys, each of them optional. `open` ones may hold other keys without a word. */
@@ -79,7 +107,8 @@ export function object<Keys extends Record<string, Shape<unknown>>>(
 ): Shape<{ readonly [K in keyof Keys]?: Infer<Keys[K]> }> {
   const known = Object.keys(keys);
   const byFolded = new Map(known.map((key) => [key.toLowerCase(), key]));
-  return (value, path, findings) => {
+  const forms = Object.fromEntries(Object.entries(keys).map(([key, shape]) => [key, formOf(shape)]));
+  return formed({ kind: "object", keys: forms, open }, (value, path, findings) => {
     if (value === undefined || value === null) return undefined;
     if (typeof value !== "object" || Array.isArray(value)) {
       findings.problems.push({ path, message: `must be an object, not ${describe(value)}` });
@@ -97,5 +126,5 @@ export function object<Keys extends Record<string, Shape<unknown>>>(
       if (read !== undefined) result[key] = read;
     }
     return result as { readonly [K in keyof Keys]?: Infer<Keys[K]> };
-  };
+  });
 }

@@ -41,39 +41,46 @@ export interface IpamConfig extends StoreConfig {
 const defaultDataDir = "/var/lib/cni/networks";
 const defaultLockTimeoutSeconds = 30;
 
-function configShape() {
-  const open = { open: true };
-  const route = {
-    dst: string,
-    gw: string,
-    mtu: integer,
-    advmss: integer,
-    priority: integer,
-    table: integer,
-    scope: integer,
-  };
-  const ipam = {
-    type: string,
-    subnet: string,
-    rangeStart: string,
-    rangeEnd: string,
-    gateway: string,
-    ranges: writtenSets,
-    routes: array(object(route)),
-    dataDir: string,
-    resolvConf: string,
-    exclude: array(string),
-    cooldown: integer,
-    sticky: boolean,
-    lockTimeout: integer,
-    statusFailsWhenFull: boolean,
-  };
-  const runtimeConfig = object({ ipRanges: runtimeSets, ips: array(string) }, open);
-  const args = object({ cni: object({ ips: array(string) }, open) }, open);
-  const capabilities = object({ ipRanges: boolean }, open);
-  return object({ ipam: object(ipam), runtimeConfig, args, capabilities }, open);
-}
-type Written = Infer<ReturnType<typeof configShape>>;
+const open = { open: true };
+
+const route = object({
+  dst: string,
+  gw: string,
+  mtu: integer,
+  advmss: integer,
+  priority: integer,
+  table: integer,
+  scope: integer,
+});
+
+const ipamKeys = object({
+  type: string,
+  subnet: string,
+  rangeStart: string,
+  rangeEnd: string,
+  gateway: string,
+  ranges: writtenSets,
+  routes: array(route),
+  dataDir: string,
+  resolvConf: string,
+  exclude: array(string),
+  cooldown: integer,
+  sticky: boolean,
+  lockTimeout: integer,
+  statusFailsWhenFull: boolean,
+});
+
+/** What is read of a network configuration. */
+export const keys = object(
+  {
+    ipam: ipamKeys,
+    runtimeConfig: object({ ipRanges: runtimeSets, ips: array(string) }, open),
+    args: object({ cni: object({ ips: array(string) }, open) }, open),
+    capabilities: object({ ipRanges: boolean }, open),
+  },
+  open,
+);
+type Written = NonNullable<Infer<typeof keys>>;
 
 function storeConfig(request: Request, { ipam = {} }: Written, { problems }: Findings): StoreConfig {
   for (const key of ["cooldown", "lockTimeout"] as const) {
@@ -98,7 +105,7 @@ function stickyName(request: Request): string | undefined {
 /** What DEL and GC need. A key that is wrong counts as absent and is told on stderr: releasing must go on. */
 export function readStoreConfig(host: Host, request: Request): StoreConfig {
   const findings: Findings = { problems: [], unknownKeys: [] };
-  const written = configShape()(request.config, "", findings) ?? {};
+  const written = keys(request.config, "", findings) ?? {};
   const config = storeConfig(request, written, findings);
   const needed = ["ipam", "ipam.datadir", "ipam.cooldown", "ipam.locktimeout", "ipam.sticky"];
   for (const { path, message } of findings.problems) {
@@ -108,16 +115,18 @@ export function readStoreConfig(host: Host, request: Request): StoreConfig {
   return config;
 }
 
-/** Everything, or code 7 with all that is wrong. */
-export function readIpamConfig(host: Host, request: Request): IpamConfig {
+/**
+ * What the configuration means, with all that is wrong noted. Undefined where a wrong type has left out what the rest
+ * depends on; throws code 7 where there are no ranges to speak of.
+ */
+export function interpret(request: Request, findings: Findings): IpamConfig | undefined {
   if (findKey(request.config, "ipam") === undefined)
     throw new CniError(Code.invalidNetworkConfig, "IPAM config missing 'ipam' key");
-  const findings: Findings = { problems: [], unknownKeys: [] };
-  const written = configShape()(request.config, "", findings) ?? {};
+  const written = keys(request.config, "", findings) ?? {};
   const { ipam = {}, runtimeConfig, capabilities } = written;
   const store = storeConfig(request, written, findings);
   // A wrong type leaves its element out, and the paths below count elements.
-  refuseProblems(findings);
+  if (findings.problems.length > 0) return undefined;
   const sets = [...(runtimeConfig?.ipRanges ?? []), ...singleRange(ipam), ...(ipam.ranges ?? [])];
   // The ranges of such a network come with each ADD.
   const mayHaveNone = request.verb === "STATUS" && capabilities?.ipRanges === true;
@@ -126,18 +135,24 @@ export function readIpamConfig(host: Host, request: Request): IpamConfig {
       Code.invalidNetworkConfig,
       "no IP ranges specified: ipam has neither subnet nor ranges",
     );
-  const config = {
+  return {
     ...store,
     sets: readSets(sets, request.cniVersion, findings),
     exclude: readExclude(ipam.exclude ?? [], findings),
     requested: readRequested(request, written, findings),
-    routes: (ipam.routes ?? []).map((route, index) => readRoute(route, `ipam.routes[${index}]`, findings)),
+    routes: (ipam.routes ?? []).map((each, index) => readRoute(each, `ipam.routes[${index}]`, findings)),
     resolvConf: ipam.resolvConf || undefined,
     statusFailsWhenFull: ipam.statusFailsWhenFull ?? false,
   };
+}
+
+/** Everything, or code 7 with all that is wrong. */
+export function readIpamConfig(host: Host, request: Request): IpamConfig {
+  const findings: Findings = { problems: [], unknownKeys: [] };
+  const config = interpret(request, findings);
   refuseProblems(findings);
   if (request.verb === "ADD") warnUnknownKeys(host, findings);
-  return config;
+  return config!;
 }
 
 function readExclude(texts: readonly string[], { problems }: Findings): Prefix[] {

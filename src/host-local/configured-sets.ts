@@ -1,7 +1,7 @@
 // Range sets from the three places that may hold them, in the reference's order: what the runtime sends, the old
 // single range, `ranges`. The number of a set is its place in that order (it names `last_reserved_ip.N`).
 
-import { array, type Findings, object, type Shape, string } from "../cni/shape.ts";
+import { array, type Findings, formed, object, type Shape, string } from "../cni/shape.ts";
 import { faultOfSet, parseRange, type Range, type RangeSet, type RangeText, setsOverlap } from "./ranges.ts";
 
 const keys = { subnet: string, rangeStart: string, rangeEnd: string, gateway: string };
@@ -13,21 +13,24 @@ interface WrittenRange {
 }
 export type WrittenSet = readonly WrittenRange[];
 
-const writtenRange: Shape<WrittenRange> = (value, path, findings) => {
-  const text = object(keys)(value, path, findings);
+const rangeText = object(keys);
+const writtenRange: Shape<WrittenRange> = formed(rangeText.form!, (value, path, findings) => {
+  const text = rangeText(value, path, findings);
   return text && { path, text };
-};
+});
+
+const writtenSet = array(writtenRange);
 
 /** `ranges`: an array of sets. */
-export const writtenSets: Shape<WrittenSet[]> = array(array(writtenRange));
+export const writtenSets: Shape<WrittenSet[]> = array(writtenSet);
 
 /** `runtimeConfig.ipRanges`: one set without the outer array too, which is how go-cni (containerd) sends it. */
-export const runtimeSets: Shape<WrittenSet[]> = (value, path, findings) => {
+export const runtimeSets: Shape<WrittenSet[]> = formed(writtenSets.form!, (value, path, findings) => {
   const flat = Array.isArray(value) && value.length > 0 && !value.some((element) => Array.isArray(element));
   if (!flat) return writtenSets(value, path, findings);
-  const set = array(writtenRange)(value, path, findings);
+  const set = writtenSet(value, path, findings);
   return set && [set];
-};
+});
 
 /** The old single range beside the other keys of `ipam`; without a subnet its other keys mean nothing. */
 export function singleRange(ipam: RangeText): WrittenSet[] {
