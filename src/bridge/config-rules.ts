@@ -7,7 +7,7 @@ import type { Config } from "./config.ts";
  * The rules that the kernel has for an interface's name (dev_valid_name in net/core/dev.c), and printable ASCII. A "%"
  * would stand for a number of the kernel's choice.
  */
-function isLinkName(name: string): boolean {
+export function isLinkName(name: string): boolean {
   const allowed = [...name].every((char) => char > " " && char < "\x7f" && !"/:%".includes(char));
   return allowed && name.length >= 1 && name.length <= 15 && name !== "." && name !== "..";
 }

@@ -103,6 +103,12 @@ describe("DEL with pruneBridge", () => {
     expect(links()).toEqual(["br0"]);
   });
 
+  it.each(["/../../var/lib/cni/x", "sixteen-letters-", ""])("has nothing to do for a bridge %o", (bridge) => {
+    const ended = node.plugin("bridge", "DEL", { ...CONF, bridge }, call("c1"));
+    expect(ended).toMatchObject({ status: 0, stdout: "" });
+    expect(node.sh("ls -A /run/cni-bridge /var/lib/cni 2>/dev/null || :")).not.toContain("lock");
+  });
+
   it("keeps what is no bridge", () => {
     node.sh("ip link add br0 type veth peer name br0-peer");
     del(CONF);
