@@ -6,4 +6,4 @@ set -eu
 export DEBIAN_FRONTEND=noninteractive
 apt-get update
 apt-get install -y --no-install-recommends \
-    iproute2 util-linux nftables iptables busybox-static strace containerd runc qemu-system-x86 "$@"
+    iproute2 util-linux nftables iptables busybox-static strace containerd runc podman qemu-system-x86 "$@"

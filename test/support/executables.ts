@@ -3,13 +3,15 @@
 // a directory that has it already. Also the global set-up of the tiers that run executables.
 
 import { spawnSync } from "node:child_process";
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, renameSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import type { TestProject } from "vitest/node";
 
-const PLUGINS_VERSION = "v1.9.1";
-const CNITOOL_VERSION = "v1.3.0";
+export const PLUGINS_VERSION = "v1.9.1";
+export const CNITOOL_VERSION = "v1.3.0";
+/** The last release with flannel's plugin in it; flannel took the source over then. */
+export const FLANNEL_VERSION = "v0.9.1";
 const PLUGINS = "github.com/containernetworking/plugins/plugins";
 const PACKAGES = [
   `${PLUGINS}/main/bridge@${PLUGINS_VERSION}`,
@@ -22,7 +24,17 @@ const PACKAGES = [
   `${PLUGINS}/meta/tuning@${PLUGINS_VERSION}`,
   `github.com/containernetworking/cni/cnitool@${CNITOOL_VERSION}`,
 ];
-const NAMES = PACKAGES.map((path) => path.replace(/@.*/, "").replace(/.*\//, ""));
+/** What only the runtimes tier starts. */
+const RUNTIMES_PACKAGES = [
+  `${PLUGINS}/main/ptp@${PLUGINS_VERSION}`,
+  `${PLUGINS}/main/macvlan@${PLUGINS_VERSION}`,
+  `${PLUGINS}/ipam/dhcp@${PLUGINS_VERSION}`,
+  `${PLUGINS}/meta/flannel@${FLANNEL_VERSION}`,
+];
+
+function executable(path: string): string {
+  return path.replace(/@.*/, "").replace(/.*\//, "");
+}
 
 /** Our executables: `make build` puts them here. */
 export const DIST = process.env.DIST ?? new URL("../../dist", import.meta.url).pathname;
@@ -37,13 +49,12 @@ function missing(directory: string, names: readonly string[]): string[] {
   return names.filter((name) => !existsSync(join(directory, name)));
 }
 
-/** Installs into a directory of its own and renames, so that two runs at once cannot meet a half-done one. */
-function installReference(): void {
-  mkdirSync(CACHE, { recursive: true });
-  mkdirSync(join(CACHED, ".."), { recursive: true });
+/** Builds in a directory of its own and renames each, so that two runs at once cannot meet a half-done one. */
+function installReference(paths: readonly string[]): void {
+  mkdirSync(CACHED, { recursive: true });
   const staging = mkdtempSync(`${CACHED}.`);
   try {
-    for (const path of PACKAGES) {
+    for (const path of paths) {
       const ended = spawnSync("go", ["install", path], {
         env: { ...process.env, GOBIN: staging, CGO_ENABLED: "0", GOFLAGS: "-mod=mod" },
         encoding: "utf8",
@@ -53,10 +64,8 @@ function installReference(): void {
           `the reference plugins are built with Go 1.24 or newer, see https://go.dev/dl (${ended.error.message})`,
         );
       if (ended.status !== 0) throw new Error(`go install ${path}: ${ended.stderr}`);
+      renameSync(join(staging, executable(path)), join(CACHED, executable(path)));
     }
-    chmodSync(staging, 0o755);
-    rmSync(CACHED, { recursive: true, force: true });
-    renameSync(staging, CACHED);
   } finally {
     rmSync(staging, { recursive: true, force: true });
   }
@@ -66,8 +75,9 @@ function installReference(): void {
 const SANDBOX = ["unshare", "nsenter", "ip", "bridge", "nft", "iptables", "busybox", "bash"];
 const COMMANDS: Readonly<Record<string, readonly string[]>> = {
   kernel: [...SANDBOX, "strace"],
-  runtimes: [...SANDBOX, "tar", "containerd", "ctr", "runc"],
+  runtimes: [...SANDBOX, "tar", "tc", "containerd", "ctr", "runc", "podman", "conmon"],
   vm: ["qemu-system-x86_64", "setpriv", "mkfifo", "ldd"],
+  bench: [...SANDBOX, "strace", "valgrind"],
 };
 
 function absentCommands(tier: string): string[] {
@@ -78,7 +88,7 @@ function absentCommands(tier: string): string[] {
 }
 
 /** Vitest's global set-up: all executables are there, or the run ends with a sentence that says what to do. */
-export default function setup({ name: tier }: TestProject): void {
+export default function setup({ name: tier }: Pick<TestProject, "name">): void {
   const commands = absentCommands(tier);
   if (commands.length > 0) {
     throw new Error(
@@ -87,12 +97,13 @@ export default function setup({ name: tier }: TestProject): void {
   }
   const unbuilt = missing(DIST, ["bridge", "host-local"]);
   if (unbuilt.length > 0) throw new Error(`${DIST} has no ${unbuilt.join(", ")}: run \`make build\` first`);
-  const absent = missing(REFERENCE, NAMES);
+  const needed = tier === "runtimes" ? [...PACKAGES, ...RUNTIMES_PACKAGES] : PACKAGES;
+  const absent = needed.filter((path) => missing(REFERENCE, [executable(path)]).length > 0);
   if (absent.length === 0) return;
   if (process.env.REF_BIN !== undefined) {
     throw new Error(
-      `REF_BIN=${REFERENCE} has no ${absent.join(", ")}; unset it to have them installed with Go`,
+      `REF_BIN=${REFERENCE} has no ${absent.map(executable).join(", ")}; unset it to have them installed with Go`,
     );
   }
-  installReference();
+  installReference(absent);
 }

@@ -11,7 +11,7 @@ export interface SnapshotOptions {
   readonly directories?: readonly string[];
   /**
    * Leaves out what host-local keeps by design after DEL: `lock`, `last_reserved_ip.N`, and what lives in a
-   * directory whose name starts with a dot.
+   * directory whose name starts with a dot; and the lock of a bridge that is pruned.
    */
   readonly exceptMemory?: boolean;
 }
@@ -35,7 +35,7 @@ export interface Snapshot {
 }
 
 const DIRECTORIES = ["/var/lib/cni", "/run/cni-bridge"];
-const MEMORY = /\/(lock|last_reserved_ip\.\d+)$|\/\.[^/]+\//;
+const MEMORY = /\/(lock|last_reserved_ip\.\d+)$|\/\.[^/]+(\/|\.lock$)/;
 const VOLATILE = new Set(
   (
     "ifindex link_index link_netnsid operstate state qdisc group txqlen stats stats64 num_tx_queues num_rx_queues " +
