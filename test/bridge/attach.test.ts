@@ -77,7 +77,8 @@ describe("attach", () => {
   it("does not attempt anything while another holds the lock, and says so in the end", () => {
     const host = new FakeHost();
     host.put(LOCK, "");
-    host.lockedByOthers.add(LOCK);
+    // As an absolute path, or from the directory.
+    host.lockedByOthers.add(LOCK).add(".br0.lock");
     expect(caught(() => attempts(host, [], true))).toMatchObject({
       code: 11,
       message: "cannot lock bridge br0 within 30 s: a process that /proc/locks does not name holds it",
