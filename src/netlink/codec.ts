@@ -66,81 +66,113 @@ export function viewOf(bytes: Uint8Array): DataView {
   return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 
-interface Fixed<T> extends Codec<T> {
-  readonly size: number;
+let shown: DataView | undefined;
+let shownBytes: Uint8Array = new Uint8Array();
+
+/** The bytes behind a view: an element costs the engine a fraction of a DataView's method. The last view's are kept. */
+function bytesOf(view: DataView): Uint8Array {
+  if (view !== shown) {
+    shown = view;
+    shownBytes = new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
+  }
+  return shownBytes;
 }
 
-function fixed<T>(
-  size: number,
-  set: (view: DataView, at: number, value: T) => void,
-  get: (view: DataView, at: number) => T,
-): Fixed<T> {
+interface Fixed<T> extends Codec<T> {
+  readonly size: number;
+  readonly set: (bytes: Uint8Array, at: number, value: T) => void;
+  readonly get: (bytes: Uint8Array, at: number) => T;
+}
+
+function fixed<T>(size: number, set: Fixed<T>["set"], get: Fixed<T>["get"]): Fixed<T> {
   return {
     size,
+    set,
+    get,
     write(out, value) {
-      const at = reserve(out, size);
-      set(out.view, at, value);
+      const at = reserve(out, size); // may replace out.bytes
+      set(out.bytes, at, value);
     },
     read(view, start, end) {
       if (end - start !== size) throw new RangeError(`${end - start} bytes where ${size} were expected`);
-      return get(view, start);
+      return get(bytesOf(view), start);
     },
   };
 }
 
+function set16(bytes: Uint8Array, at: number, value: number): void {
+  bytes[at] = value;
+  bytes[at + 1] = value >> 8;
+}
+
+function set32(bytes: Uint8Array, at: number, value: number): void {
+  bytes[at] = value;
+  bytes[at + 1] = value >> 8;
+  bytes[at + 2] = value >> 16;
+  bytes[at + 3] = value >> 24;
+}
+
+function set32be(bytes: Uint8Array, at: number, value: number): void {
+  bytes[at] = value >> 24;
+  bytes[at + 1] = value >> 16;
+  bytes[at + 2] = value >> 8;
+  bytes[at + 3] = value;
+}
+
+function get32(bytes: Uint8Array, at: number): number {
+  return bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24);
+}
+
+function get32be(bytes: Uint8Array, at: number): number {
+  return (bytes[at]! << 24) | (bytes[at + 1]! << 16) | (bytes[at + 2]! << 8) | bytes[at + 3]!;
+}
+
 export const u8 = fixed<number>(
   1,
-  (view, at, value) => view.setUint8(at, value),
-  (view, at) => view.getUint8(at),
+  (bytes, at, value) => {
+    bytes[at] = value;
+  },
+  (bytes, at) => bytes[at]!,
 );
-export const u16 = fixed<number>(
-  2,
-  (view, at, value) => view.setUint16(at, value, true),
-  (view, at) => view.getUint16(at, true),
-);
+export const u16 = fixed<number>(2, set16, (bytes, at) => bytes[at]! | (bytes[at + 1]! << 8));
 export const u16be = fixed<number>(
   2,
-  (view, at, value) => view.setUint16(at, value),
-  (view, at) => view.getUint16(at),
+  (bytes, at, value) => {
+    bytes[at] = value >> 8;
+    bytes[at + 1] = value;
+  },
+  (bytes, at) => (bytes[at]! << 8) | bytes[at + 1]!,
 );
-export const u32 = fixed<number>(
-  4,
-  (view, at, value) => view.setUint32(at, value, true),
-  (view, at) => view.getUint32(at, true),
-);
-export const i32 = fixed<number>(
-  4,
-  (view, at, value) => view.setInt32(at, value, true),
-  (view, at) => view.getInt32(at, true),
-);
-export const u32be = fixed<number>(
-  4,
-  (view, at, value) => view.setUint32(at, value),
-  (view, at) => view.getUint32(at),
-);
-export const i32be = fixed<number>(
-  4,
-  (view, at, value) => view.setInt32(at, value),
-  (view, at) => view.getInt32(at),
-);
+export const u32 = fixed<number>(4, set32, (bytes, at) => get32(bytes, at) >>> 0);
+export const i32 = fixed<number>(4, set32, get32);
+export const u32be = fixed<number>(4, set32be, (bytes, at) => get32be(bytes, at) >>> 0);
+export const i32be = fixed<number>(4, set32be, get32be);
 export const u64be = fixed<bigint>(
   8,
-  (view, at, value) => view.setBigUint64(at, value),
-  (view, at) => view.getBigUint64(at),
+  (bytes, at, value) => {
+    set32be(bytes, at, Number(BigInt.asIntN(32, value >> 32n)));
+    set32be(bytes, at + 4, Number(BigInt.asIntN(32, value)));
+  },
+  (bytes, at) => (BigInt(get32be(bytes, at) >>> 0) << 32n) | BigInt(get32be(bytes, at + 4) >>> 0),
 );
+
+const characters = Array.from({ length: 256 }, (_, byte) => String.fromCharCode(byte));
 
 /** A text of ASCII characters with its terminating NUL (NLA_NUL_STRING); bytes above 127 are kept one for one. */
 export const str: Codec<string> = {
   write(out, value) {
-    const at = reserve(out, value.length + 1);
-    for (let i = 0; i < value.length; i++) out.bytes[at + i] = value.charCodeAt(i);
+    const { length } = value;
+    const at = reserve(out, length + 1);
+    const { bytes } = out;
+    for (let i = 0; i < length; i++) bytes[at + i] = value.charCodeAt(i);
   },
   read(view, start, end) {
+    const bytes = bytesOf(view);
     let text = "";
     for (let at = start; at < end; at++) {
-      const byte = view.getUint8(at);
+      const byte = bytes[at]!;
       if (byte === 0) break;
-      text += String.fromCharCode(byte);
+      text += characters[byte];
     }
     return text;
   },
@@ -152,33 +184,52 @@ export const bytes: Codec<Uint8Array> = {
     out.bytes.set(value, at);
   },
   read(view, start, end) {
-    return new Uint8Array(view.buffer, view.byteOffset + start, end - start).slice();
+    return bytesOf(view).slice(start, end);
   },
 };
 
+/** A codec whose value is an object that others add to. */
+interface Part<T> extends Codec<T> {
+  /** As `read`, into an object that is there. */
+  readInto(view: DataView, start: number, end: number, result: Record<string, unknown>): void;
+}
+
 type Fields = Record<string, Fixed<number>>;
 type StructOf<F extends Fields> = { readonly [K in keyof F]?: number };
-type StructRead<F extends Fields> = { readonly [K in keyof F]: number };
+type Struct<T> = Part<T> & { readonly size: number };
 
 /** A C struct: the order of the keys is the layout. A field that is not given is 0. */
-export function struct<F extends Fields>(fields: F): Codec<StructOf<F>> & { readonly size: number } {
-  const rows = Object.entries(fields);
-  const size = rows.reduce((sum, [, codec]) => sum + codec.size, 0);
+export function struct<F extends Fields>(fields: F): Struct<StructOf<F>> {
+  const keys = Object.keys(fields);
+  const codecs = Object.values(fields);
+  const size = codecs.reduce((sum, codec) => sum + codec.size, 0);
   return {
     size,
     write(out, value) {
-      for (const [key, codec] of rows) codec.write(out, value[key] ?? 0);
-    },
-    read(view, start, end) {
-      if (end - start < size)
-        throw new RangeError(`${end - start} bytes where a header of ${size} was expected`);
-      const result: Record<string, number> = {};
-      let at = start;
-      for (const [key, codec] of rows) {
-        result[key] = codec.read(view, at, at + codec.size);
+      let at = reserve(out, size);
+      const { bytes } = out;
+      for (let i = 0; i < keys.length; i++) {
+        const codec = codecs[i]!;
+        const field = value[keys[i]!];
+        if (field) codec.set(bytes, at, field);
         at += codec.size;
       }
-      return result as StructRead<F>;
+    },
+    read(view, start, end) {
+      const result: Record<string, number> = {};
+      this.readInto(view, start, end, result);
+      return result as StructOf<F>;
+    },
+    readInto(view, start, end, result) {
+      if (end - start < size)
+        throw new RangeError(`${end - start} bytes where a header of ${size} was expected`);
+      const bytes = bytesOf(view);
+      let at = start;
+      for (let i = 0; i < keys.length; i++) {
+        const codec = codecs[i]!;
+        result[keys[i]!] = codec.get(bytes, at);
+        at += codec.size;
+      }
     },
   };
 }
@@ -188,27 +239,14 @@ function writeAttribute<T>(out: Writer, type: number, codec: Codec<T>, value: T)
   const start = reserve(out, NLA_HDRLEN);
   codec.write(out, value);
   const length = out.at - start;
-  out.view.setUint16(start, length, true);
-  out.view.setUint16(start + 2, codec.nested ? type | NLA_F_NESTED : type, true);
   reserve(out, align(length) - length);
+  set16(out.bytes, start, length);
+  set16(out.bytes, start + 2, codec.nested ? type | NLA_F_NESTED : type);
 }
 
-/** Calls `each` for every attribute in [start, end). */
-function readAttributes(
-  view: DataView,
-  start: number,
-  end: number,
-  each: (type: number, from: number, to: number) => void,
-): void {
-  for (let at = start; at < end; ) {
-    if (end - at < NLA_HDRLEN) throw new RangeError(`${end - at} bytes left where an attribute was expected`);
-    const length = view.getUint16(at, true);
-    if (length < NLA_HDRLEN || length > end - at) {
-      throw new RangeError(`nla_len ${length} is out of range [${NLA_HDRLEN}, ${end - at}]`);
-    }
-    each(view.getUint16(at + 2, true) & NLA_TYPE_MASK, at + NLA_HDRLEN, at + length);
-    at += align(length);
-  }
+function refuseLength(length: number, left: number): never {
+  if (left < NLA_HDRLEN) throw new RangeError(`${left} bytes left where an attribute was expected`);
+  throw new RangeError(`nla_len ${length} is out of range [${NLA_HDRLEN}, ${left}]`);
 }
 
 // biome-ignore lint/suspicious/noExplicitAny: a table mixes value types; `Values` below recovers each of them
@@ -217,35 +255,48 @@ type Rows = Record<string, Row>;
 type Values<R extends Rows> = { readonly [K in keyof R]?: Infer<R[K][1]> };
 
 /** Attributes by name: one row `[type, codec]` each, all optional. Rows of one type each read their part of it. */
-export function attrs<R extends Rows>(rows: R): Codec<Values<R>> {
-  const entries = Object.entries(rows);
-  let byType: Map<number, (readonly [string, Row[1]])[]> | undefined;
+export function attrs<R extends Rows>(rows: R): Part<Values<R>> {
+  const keys = Object.keys(rows);
+  const types = Object.values(rows).map(([type]) => type);
+  const codecs = Object.values(rows).map(([, codec]) => codec);
+  // Most attributes of a link interest nobody. By type: the first row's index, and by row the next one's of its type.
+  const first: number[] = Array.from({ length: Math.max(-1, ...types) + 1 }, (_, type) =>
+    types.indexOf(type),
+  );
+  const next = types.map((type, row) => types.indexOf(type, row + 1));
   return {
     nested: true,
     write(out, value) {
-      for (const [key, [type, codec]] of entries) {
-        const each = value[key];
-        if (each !== undefined) writeAttribute(out, type, codec, each);
+      for (let row = 0; row < keys.length; row++) {
+        const each = value[keys[row]!];
+        if (each !== undefined) writeAttribute(out, types[row]!, codecs[row]!, each);
       }
     },
     read(view, start, end) {
-      if (byType === undefined) {
-        byType = new Map();
-        for (const [key, [type, codec]] of entries)
-          byType.set(type, [...(byType.get(type) ?? []), [key, codec]]);
-      }
-      const known = byType;
       const result: Record<string, unknown> = {};
-      readAttributes(view, start, end, (type, from, to) => {
-        for (const [key, codec] of known.get(type) ?? []) result[key] = codec.read(view, from, to);
-      });
+      this.readInto(view, start, end, result);
       return result as Values<R>;
+    },
+    readInto(view, start, end, result) {
+      const bytes = bytesOf(view);
+      const known = first.length;
+      for (let at = start; at < end; ) {
+        const length = bytes[at]! | (bytes[at + 1]! << 8);
+        if (length < NLA_HDRLEN || length > end - at) refuseLength(length, end - at);
+        const type = (bytes[at + 2]! | (bytes[at + 3]! << 8)) & NLA_TYPE_MASK;
+        if (type < known) {
+          for (let row = first[type]!; row >= 0; row = next[row]!)
+            result[keys[row]!] = codecs[row]!.read(view, at + NLA_HDRLEN, at + length);
+        }
+        at += (length + 3) & ~3;
+      }
     },
   };
 }
 
 /** A message body: a fixed header followed by attributes, as one flat value. */
-export function body<H, A>(header: Codec<H> & { readonly size: number }, attributes: Codec<A>): Codec<H & A> {
+export function body<H, A>(header: Struct<H>, attributes: Part<A>): Codec<H & A> {
+  const from = align(header.size);
   return {
     nested: true,
     write(out, value) {
@@ -253,8 +304,10 @@ export function body<H, A>(header: Codec<H> & { readonly size: number }, attribu
       attributes.write(out, value);
     },
     read(view, start, end) {
-      const head = header.read(view, start, Math.min(end, start + header.size));
-      return { ...head, ...attributes.read(view, start + align(header.size), end) };
+      const result: Record<string, unknown> = {};
+      header.readInto(view, start, end, result);
+      attributes.readInto(view, start + from, end, result);
+      return result as H & A;
     },
   };
 }
@@ -267,10 +320,15 @@ export function list<T>(type: number, item: Codec<T>): Codec<readonly T[]> {
       for (const each of value) writeAttribute(out, type, item, each);
     },
     read(view, start, end) {
+      const bytes = bytesOf(view);
       const items: T[] = [];
-      readAttributes(view, start, end, (found, from, to) => {
-        if (found === type) items.push(item.read(view, from, to));
-      });
+      for (let at = start; at < end; ) {
+        const length = u16.get(bytes, at);
+        if (length < NLA_HDRLEN || length > end - at) refuseLength(length, end - at);
+        if ((u16.get(bytes, at + 2) & NLA_TYPE_MASK) === type)
+          items.push(item.read(view, at + NLA_HDRLEN, at + length));
+        at += align(length);
+      }
       return items;
     },
   };
@@ -287,6 +345,11 @@ type Tagged<K extends Kinds> = {
  * Data of a kind that is not in the table is left out.
  */
 export function tagged<K extends Kinds>(kindType: number, dataType: number, kinds: K): Codec<Tagged<K>> {
+  const span: Codec<readonly [start: number, end: number]> = {
+    write() {}, // only read, as `data` is written by its kind
+    read: (_view, start, end) => [start, end],
+  };
+  const both = attrs({ kind: [kindType, str], span: [dataType, span] });
   return {
     nested: true,
     write(out, value) {
@@ -294,12 +357,7 @@ export function tagged<K extends Kinds>(kindType: number, dataType: number, kind
       if (value.data !== undefined) writeAttribute(out, dataType, kinds[value.kind]!, value.data);
     },
     read(view, start, end) {
-      let kind = "";
-      let span: readonly [number, number] | undefined;
-      readAttributes(view, start, end, (type, from, to) => {
-        if (type === kindType) kind = str.read(view, from, to);
-        else if (type === dataType) span = [from, to];
-      });
+      const { kind = "", span } = both.read(view, start, end);
       const codec = Object.hasOwn(kinds, kind) ? kinds[kind] : undefined;
       if (codec === undefined || span === undefined) return { kind } as Tagged<K>;
       return { kind, data: codec.read(view, span[0], span[1]) } as Tagged<K>;
