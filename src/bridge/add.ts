@@ -20,7 +20,7 @@ import { type Identity, identify } from "./identity.ts";
 import { allocate } from "./ipam.ts";
 import { openSession } from "./netns.ts";
 import { planAddressing, planLayer2, planLink, planPort } from "./plan.ts";
-import { type AttachmentRecord, readRecord, removeRecord, writeRecord } from "./record.ts";
+import { type AttachmentRecord, type HostSide, readRecord, removeRecord, writeRecord } from "./record.ts";
 import { restoreMasquerade } from "./restore.ts";
 import { CONTAINER_INTERFACE, planRouting, type Routing } from "./routing.ts";
 
@@ -113,6 +113,29 @@ function afterPrevious(previous: Result, own: Result): Result {
   };
 }
 
+/** What the record keeps of the host's side before its gateways are known. */
+function hostSideOf(session: Session, config: Config, { mac }: Identity, mtu: number | undefined): HostSide {
+  const netnsCookie = session.route("container").netnsCookie();
+  const { hairpinMode, promiscMode, portIsolation, vlan, vlanTrunk, vlanFiltering } = config;
+  const { preserveDefaultVlan, groupFwdMask, uplink, uplinkForce } = config;
+  return {
+    mac,
+    ...(netnsCookie === undefined ? {} : { netnsCookie }),
+    gateways: [],
+    ...(mtu === undefined ? {} : { mtu }),
+    hairpinMode,
+    promiscMode,
+    portIsolation,
+    vlan,
+    vlanTrunk,
+    vlanFiltering,
+    preserveDefaultVlan,
+    groupFwdMask,
+    uplink,
+    uplinkForce,
+  };
+}
+
 export function add(host: Host, request: Request): Outcome {
   const config = readConfig(host, request);
   const prevResult = findKey(request.config, "prevResult");
@@ -121,6 +144,8 @@ export function add(host: Host, request: Request): Outcome {
   const identity = identify(host, request, config);
   const { key, hostName, hostMac, id } = identity;
   const undo = new Undo(host);
+  const mtu = config.mtu === "auto" ? defaultRouteMtu(session) : config.mtu;
+  const hostSide = hostSideOf(session, config, identity, mtu);
   const record: AttachmentRecord = {
     ...id,
     key,
@@ -136,12 +161,12 @@ export function add(host: Host, request: Request): Outcome {
     ipMasqRandomFully: config.ipMasqRandomFully,
     masqExclude: config.masqExclude,
     spoofCheck: config.macspoofchk,
+    hostSide,
   };
   claim(session, record);
   undo.push(() => removeRecord(host, request.name, key));
   try {
     refuseTakenName(session, identity);
-    const mtu = config.mtu === "auto" ? defaultRouteMtu(session) : config.mtu;
     attach(session, config, () => applyAll(session, planLink(config, identity, mtu), undo));
     applyAll(session, planPort(config, identity), undo);
     let ipam: (Result & Routing) | undefined;
@@ -151,7 +176,9 @@ export function add(host: Host, request: Request): Outcome {
       undo.push(answer.undo);
       const routing = planRouting(config, answer.result);
       ipam = { ...answer.result, ...routing, ips: [...routing.ips], routes: [...routing.routes] };
-      if (config.ipMasq) writeRecord(host, { ...record, addresses: ipam.ips.map((ip) => ip.address) }, false);
+      const { gateways } = routing;
+      const addresses = ipam.ips.map((ip) => ip.address);
+      writeRecord(host, { ...record, addresses, hostSide: { ...hostSide, gateways } }, false);
       applyAll(session, planAddressing(config, identity, routing), undo);
     }
     if (session.masqueradeWasFlushed) restoreMasquerade(session, id);

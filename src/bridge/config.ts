@@ -53,6 +53,7 @@ export const keys = object({
   uplink: string,
   uplinkForce: boolean,
   pruneBridge: boolean,
+  logFile: string,
   ipam: object({ type: string }, open),
   dns: object({ nameservers: array(string), domain: string, search: array(string), options: array(string) }),
   args: object({ cni: object({ mac: string, hostInterfaceName: string }, open) }, open),
@@ -60,20 +61,11 @@ export const keys = object({
 });
 export type Keys = NonNullable<Infer<typeof keys>>;
 
-export interface Config extends MasqueradeConfig {
-  readonly bridge: string;
-  readonly isGateway: boolean;
-  readonly isDefaultGateway: boolean;
-  readonly forceAddress: boolean;
-  /** "auto": that of the host's default route. Undefined: the kernel's default. */
-  readonly mtu: number | "auto" | undefined;
+/** What decides how the bridge and a port of it are, beside names and MACs. */
+export interface HostConfig {
   readonly hairpinMode: boolean;
   readonly promiscMode: boolean;
   readonly portIsolation: boolean;
-  readonly macspoofchk: boolean;
-  /** Duplicate address detection of the container's IPv6 addresses. */
-  readonly enabledad: boolean;
-  readonly disableContainerInterface: boolean;
   /** The access VLAN; 0: none. */
   readonly vlan: number;
   /** Tagged VLANs. */
@@ -82,14 +74,27 @@ export interface Config extends MasqueradeConfig {
   readonly vlanFiltering: boolean;
   readonly preserveDefaultVlan: boolean;
   /** Link-local groups that the bridge forwards; undefined: what it does already. */
-  readonly groupFwdMask: number | undefined;
+  readonly groupFwdMask?: number | undefined;
+  /** An interface of the host that becomes a port of the bridge. */
+  readonly uplink?: string | undefined;
+  /** Also where it carries the default route. */
+  readonly uplinkForce: boolean;
+}
+
+export interface Config extends MasqueradeConfig, HostConfig {
+  readonly bridge: string;
+  readonly isGateway: boolean;
+  readonly isDefaultGateway: boolean;
+  readonly forceAddress: boolean;
+  /** "auto": that of the host's default route. Undefined: the kernel's default. */
+  readonly mtu: number | "auto" | undefined;
+  readonly macspoofchk: boolean;
+  /** Duplicate address detection of the container's IPv6 addresses. */
+  readonly enabledad: boolean;
+  readonly disableContainerInterface: boolean;
   /** The host's end; undefined: the prefix and derived characters. */
   readonly hostInterfaceName: string | undefined;
   readonly hostInterfacePrefix: string;
-  /** An interface of the host that becomes a port of the bridge. */
-  readonly uplink: string | undefined;
-  /** Also where it carries the default route. */
-  readonly uplinkForce: boolean;
   /** A bridge without ports is deleted. */
   readonly pruneBridge: boolean;
   /** "" for a layer 2 network. */
@@ -120,7 +125,8 @@ function readHostInterfaceName({ runtimeConfig, args, hostInterfaceName }: Keys)
   return names.find((name) => name !== undefined && name !== "");
 }
 
-function interpret(request: Request, findings: Findings): Config {
+/** What the configuration means, with all that is wrong noted. */
+export function interpret(request: Request, findings: Findings): Config {
   const read = keys(request.config, "", findings) ?? {};
   const config: Config = {
     bridge: read.bridge ?? "cni0",

@@ -6,9 +6,9 @@ import type { Step } from "../kernel/steps.ts";
 import type { SysctlStep } from "../kernel/sysctl.ts";
 import { parsePrefix } from "../net/ip.ts";
 import type { AttachmentId } from "../net/names.ts";
-import type { Config } from "./config.ts";
+import type { Config, HostConfig } from "./config.ts";
 import { vlanGatewayName } from "./config-rules.ts";
-import type { Identity } from "./identity.ts";
+import type { Identity, VlanGateway } from "./identity.ts";
 import type { MasqueradeConfig } from "./masquerade-config.ts";
 import { gatewayOf, type Routing } from "./routing.ts";
 
@@ -16,32 +16,46 @@ function sysctl(where: SysctlStep["where"], key: string, value: string, required
   return { kind: "sysctl", where, key, value, required };
 }
 
-/** The bridge, and the veth pair that becomes its port. `size`: the MTU of what is made, undefined: the kernel's. */
-export function planLink(config: Config, identity: Identity, size: number | undefined): Step[] {
-  const { hostName, hostMac, mac, bridgeMac, id } = identity;
+/** What of a configuration the plan of the host's side needs. */
+export type PlannedHost = HostConfig & Pick<Config, "bridge" | "macspoofchk">;
+
+/** The bridge with its uplink. `size`: the MTU of what is made, undefined: the kernel's. */
+export function planBridge(config: PlannedHost, mac: string, size: number | undefined): Step[] {
   const { bridge, uplink, groupFwdMask } = config;
-  const mtu = size === undefined ? {} : { mtu: size };
   return [
     {
       kind: "bridge",
       name: bridge,
-      mac: bridgeMac,
+      mac,
       promisc: config.promiscMode,
       ...(config.vlanFiltering ? { vlanFiltering: true } : {}),
       ...(groupFwdMask === undefined ? {} : { groupFwdMask }),
-      ...mtu,
+      ...(size === undefined ? {} : { mtu: size }),
     },
     // CVE-2020-10749: a container must not be able to configure the host by a router advertisement.
     sysctl("host", `net/ipv6/conf/${bridge}/accept_ra`, "0"),
     ...(uplink === undefined
       ? []
       : [{ kind: "uplink", name: uplink, bridge, force: config.uplinkForce } as const]),
+  ];
+}
+
+/** The bridge, and the veth pair that becomes its port. */
+export function planLink(config: Config, identity: Identity, size: number | undefined): Step[] {
+  const { hostName, hostMac, mac, bridgeMac, id } = identity;
+  const { bridge } = config;
+  const mtu = size === undefined ? {} : { mtu: size };
+  return [
+    ...planBridge(config, bridgeMac, size),
     { kind: "veth", hostName, hostMac, ifname: id.ifname, mac, bridge, ...mtu },
   ];
 }
 
 /** What the port is given beside its place in the bridge: everything before addresses are known. */
-export function planPort(config: Config, { key, hostName, mac, id }: Identity): Step[] {
+export function planPort(
+  config: PlannedHost,
+  { key, hostName, mac, id }: Pick<Identity, "key" | "hostName" | "mac" | "id">,
+): Step[] {
   return [
     ...(hostName === key ? [] : [{ kind: "alternative-name", link: hostName, name: key } as const]),
     sysctl("host", `net/ipv6/conf/${hostName}/accept_ra`, "0"),
@@ -51,7 +65,7 @@ export function planPort(config: Config, { key, hostName, mac, id }: Identity): 
   ];
 }
 
-function planVlan(config: Config, port: string): Step[] {
+function planVlan(config: PlannedHost, port: string): Step[] {
   if (config.vlan === 0 && config.vlanTrunk.length === 0) return [];
   return [
     {
@@ -66,7 +80,7 @@ function planVlan(config: Config, port: string): Step[] {
 }
 
 /** The link that holds the gateway addresses, and what makes it where it is not the bridge. */
-function planGatewayLink(config: Config, { vlanGateway }: Identity): { link: string; steps: Step[] } {
+function planGatewayLink(config: PlannedHost, vlanGateway: VlanGateway): { link: string; steps: Step[] } {
   if (config.vlan === 0) return { link: config.bridge, steps: [] };
   const { bridge, vlan, preserveDefaultVlan: preserveDefault } = config;
   const name = vlanGatewayName(config);
@@ -76,6 +90,23 @@ function planGatewayLink(config: Config, { vlanGateway }: Identity): { link: str
     sysctl("host", `net/ipv6/conf/${vlanGateway.portName}/accept_ra`, "0"),
   ];
   return { link: name, steps };
+}
+
+/** The host's part as a gateway: addresses, and forwarding of their families. */
+export function planGateways(
+  config: PlannedHost & Pick<Config, "forceAddress">,
+  vlanGateway: VlanGateway,
+  gateways: readonly string[],
+): Step[] {
+  if (gateways.length === 0) return [];
+  const { link, steps } = planGatewayLink(config, vlanGateway);
+  for (const address of gateways) {
+    const siblings = gateways.filter((other) => other !== address);
+    steps.push({ kind: "gateway", link, address, siblings, force: config.forceAddress });
+  }
+  if (gateways.some((address) => !isIpv6(address))) steps.push({ kind: "forwarding", family: "ipv4" });
+  if (gateways.some(isIpv6)) steps.push({ kind: "forwarding", family: "ipv6" });
+  return steps;
 }
 
 /** Container sysctls that must be set before the interface gets an address and goes up. */
@@ -141,17 +172,7 @@ export function planAddressing(config: Config, identity: Identity, routing: Rout
       scope: route.scope,
     });
   }
-  if (routing.gateways.length > 0) {
-    const { link, steps: before } = planGatewayLink(config, identity);
-    steps.push(...before);
-    for (const address of routing.gateways) {
-      const siblings = routing.gateways.filter((other) => other !== address);
-      steps.push({ kind: "gateway", link, address, siblings, force: config.forceAddress });
-    }
-  }
-  if (routing.gateways.some((address) => !isIpv6(address)))
-    steps.push({ kind: "forwarding", family: "ipv4" });
-  if (routing.gateways.some(isIpv6)) steps.push({ kind: "forwarding", family: "ipv6" });
+  steps.push(...planGateways(config, identity.vlanGateway, routing.gateways));
   steps.push(...planMasquerade(config, addresses, id));
   steps.push({ kind: "carrier", name: hostName });
   // Not before the gateway, which may object to an address too; before the announcement, which must not be of a duplicate.

@@ -1,29 +1,80 @@
-// Puts back the masquerading of containers that were there when somebody flushed the ruleset (a firewall reload): the
-// first ADD that finds the table gone does it for all.
+// What of an attachment lies on the host, by its record, and putting it back: all of it for `repair`, the masquerading for
+// the first ADD that finds the ruleset flushed (a firewall reload). Only what has a live link is restored; the
+// container's own side goes with its namespace and nobody takes it away.
 
+import type { Host } from "../host.ts";
+import type { Difference } from "../kernel/difference.ts";
+import * as membership from "../kernel/membership.ts";
 import type { Session } from "../kernel/session.ts";
-import { apply } from "../kernel/steps.ts";
+import { apply, type Step, verify } from "../kernel/steps.ts";
 import type { AttachmentId } from "../net/names.ts";
 import { findHostEnd } from "./attachment.ts";
-import { planMasquerade } from "./plan.ts";
-import { listNetworks, listRecords } from "./record.ts";
+import { identifyShared } from "./identity.ts";
+import { planBridge, planGateways, planMasquerade, planPort } from "./plan.ts";
+import { type AttachmentRecord, listNetworks, listRecords } from "./record.ts";
 
-/** For every attachment with a record and a live link, except `own`, which has just been made. */
+/** A step of the plan, or the port's place in the bridge, which ADD gives a pair at birth. */
+export type HostStep = Step | membership.MembershipStep;
+
+/** What the host ought to have for an attachment, in the order in which it is made. `hostName`: its end of the pair. */
+export function planHostSide(host: Host, record: AttachmentRecord, hostName: string): HostStep[] {
+  const { bridge, hostSide, key } = record;
+  const place: HostStep = { kind: "membership", name: hostName, bridge };
+  const masquerade = planMasquerade(record, record.addresses, record);
+  // Of an earlier version's record no more is known.
+  if (hostSide === undefined) return [place, ...masquerade];
+  const config = { ...hostSide, bridge, macspoofchk: record.spoofCheck, forceAddress: false };
+  const { bridgeMac, vlanGateway } = identifyShared(host, config);
+  return [
+    ...planBridge(config, bridgeMac, hostSide.mtu),
+    place,
+    ...planPort(config, { key, hostName, mac: hostSide.mac, id: record }),
+    ...planGateways(config, vlanGateway, hostSide.gateways),
+    ...masquerade,
+  ];
+}
+
+/** How the host differs from a step. Sysctls that CHECK does not insist on count too, where the kernel has them. */
+export function verifyHostStep(session: Session, step: HostStep): Difference[] {
+  if (step.kind === "membership") return membership.verify(session, step);
+  if (step.kind !== "sysctl") return verify(session, step);
+  return verify(session, { ...step, required: true }).filter(({ found }) => found !== "absent");
+}
+
+export function applyHostStep(session: Session, step: HostStep): void {
+  if (step.kind === "membership") membership.apply(session, step);
+  else apply(session, step);
+}
+
+/** An attachment with a record and a live link. */
+export interface Living {
+  readonly record: AttachmentRecord;
+  /** What the host's end is called now. */
+  readonly hostName: string;
+}
+
+export function listLiving(session: Session): Living[] {
+  return listNetworks(session.host)
+    .flatMap((network) => listRecords(session.host, network))
+    .flatMap((record) => {
+      const link = findHostEnd(session, record);
+      return link === undefined ? [] : [{ record, hostName: link.ifname! }];
+    });
+}
+
+/** Puts back the masquerading of every living attachment except `own`, which has just been made. */
 export function restoreMasquerade(session: Session, own: AttachmentId): void {
-  for (const network of listNetworks(session.host)) {
-    for (const record of listRecords(session.host, network)) {
-      const isOwn =
-        network === own.network && record.containerId === own.containerId && record.ifname === own.ifname;
-      if (isOwn || !record.ipMasq || record.ipMasqBackend !== "nftables") continue;
-      if (findHostEnd(session, record) === undefined) continue;
-      for (const step of planMasquerade(record, record.addresses, record)) {
-        try {
-          apply(session, step);
-        } catch (error) {
-          // Another container's trouble must not fail this one's ADD.
-          const why = error instanceof Error ? error.message : `${error}`;
-          session.warnings.push(`cannot put back the masquerading of ${record.containerId}: ${why}`);
-        }
+  for (const { record } of listLiving(session)) {
+    const { network, containerId, ifname } = record;
+    if (network === own.network && containerId === own.containerId && ifname === own.ifname) continue;
+    if (record.ipMasqBackend !== "nftables") continue;
+    for (const step of planMasquerade(record, record.addresses, record)) {
+      try {
+        apply(session, step);
+      } catch (error) {
+        // Another container's trouble must not fail this one's ADD.
+        const why = error instanceof Error ? error.message : `${error}`;
+        session.warnings.push(`cannot put back the masquerading of ${containerId}: ${why}`);
       }
     }
   }

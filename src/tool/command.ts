@@ -8,12 +8,14 @@ import type { Host } from "../host.ts";
 import { version } from "../version.ts";
 import { type Command, readWords, UsageError } from "./command-line.ts";
 import { formatHelp, formatOverview } from "./help.ts";
+import { ls } from "./ls.ts";
+import { repair } from "./repair.ts";
 import { complain, print } from "./terminal.ts";
 
 const STDOUT = 1;
 
 /** In the order of help. */
-export const commands: readonly Command[] = [];
+export const commands: readonly Command[] = [ls, repair];
 
 /** Runs the command that argv names; status 2 for one that does not exist. */
 export function runTool(host: Host): number {
