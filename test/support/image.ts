@@ -41,7 +41,8 @@ export function buildImage(directory: string): string {
   const config = {
     architecture: process.arch === "x64" ? "amd64" : process.arch,
     os: "linux",
-    config: { Env: ["PATH=/bin"] },
+    // What a pod's sandbox runs, which names no command: it waits for ever.
+    config: { Env: ["PATH=/bin"], Cmd: ["sleep", "2147483647"] },
     rootfs: { type: "layers", diff_ids: [layerBlob.digest] },
   };
   const manifest = {
