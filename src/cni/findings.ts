@@ -8,10 +8,11 @@ import type { Findings } from "./shape.ts";
 import { warn } from "./warn.ts";
 
 /**
- * Keys that belong to the protocol or to the list around the plugin. Runtimes pass them through (libcni strips
+ * Keys that belong to the protocol, to the list around the plugin, or to editors. Runtimes pass them through (libcni strips
  * nothing), so that a plugin which does not read them has no reason to wonder.
  */
 const protocolKeys: readonly string[] = [
+  "$schema",
   "cniVersion",
   "cniVersions",
   "name",
