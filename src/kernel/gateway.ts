@@ -48,9 +48,11 @@ export function apply(session: Session, step: GatewayStep): void {
   const refused = addAddress(session, "host", link, step.address, false);
   // EEXIST: another container's ADD was faster.
   if (refused !== undefined && refused.errno !== EEXIST) throw refused;
-  // A bridge that somebody else made follows its lowest port's MAC until one is set.
-  if (link.address !== undefined) {
-    session.route("host").ack(`set the MAC of ${step.link}`, newLink, { index, address: link.address });
+  // A bridge that somebody else made follows its lowest port's MAC until one is set, and is all zeros when its last port
+  // has gone: then it keeps what this container's port has given it.
+  const known = link.address?.some((byte) => byte !== 0) ? link : session.findLink("host", step.link);
+  if (known?.address !== undefined) {
+    session.route("host").ack(`set the MAC of ${step.link}`, newLink, { index, address: known.address });
   }
 }
 

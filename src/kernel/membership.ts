@@ -18,6 +18,8 @@ export function apply(session: Session, { name, bridge }: MembershipStep): void 
   const change = { index: link.index!, flags: IFF_UP, change: IFF_UP, master: master.index! };
   session.route("host").ack(`make ${name} a port of bridge "${bridge}"`, newLink, change);
   // A bridge whose MAC nobody has set takes its lowest port's, and would change it under the containers.
+  // One that had no port before has all zeros, which it cannot be given.
+  if (master.address!.every((byte) => byte === 0)) return;
   const before = formatMac(master.address!);
   const after = session.findLink("host", bridge)?.address;
   if (after === undefined || formatMac(after) === before) return;
