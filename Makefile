@@ -20,9 +20,13 @@ export CFLAGS_$(subst -,_,$(TARGET)) := -fno-pic -fno-pie -fno-asynchronous-unwi
 CARGO_TARGET := $(if $(filter-out $(HOST_TARGET),$(TARGET)),--target $(TARGET))
 RELEASE := native/target/$(if $(CARGO_TARGET),$(TARGET)/)release
 
+# What build.rs made last.
+BYTECODE = "$$(ls -t $(RELEASE)/build/cni-bridge-*/out/plugin.bytecode | head -n 1)"
+
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help preflight build bundle check test test-unit test-kernel test-runtimes test-vm test-native demo install clean size
+.PHONY: help preflight build bundle check test test-unit test-kernel test-runtimes test-vm test-native demo install clean \
+	size bench budget
 
 help:
 	@sed -n 's/^## //p' $(firstword $(MAKEFILE_LIST))
@@ -45,8 +49,8 @@ check: build/plugin.js
 	cd native && cargo clippy --locked $(CARGO_TARGET) --all-targets -- -D warnings
 	@if command -v shellcheck >/dev/null; then shellcheck scripts/*.sh scripts/vm/*.sh; else echo "shellcheck is not installed: skipped"; fi
 
-## test           unit, native and kernel tests
-test: test-unit test-native test-kernel
+## test           unit and native tests: no privilege, no tools but those that build
+test: test-unit test-native
 
 ## test-unit      TypeScript without privilege, in Node
 test-unit: $(NODE_MODULES)
@@ -82,11 +86,31 @@ install: build
 ## size           bytes of the executable and the bytecode; instructions of VERSION where valgrind is installed
 size: build
 	@stat -c '%s bytes executable' dist/bridge
-	@stat -c '%s bytes bytecode' "$$(ls -t $(RELEASE)/build/cni-bridge-*/out/plugin.bytecode | head -n 1)"
+	@stat -c '%s bytes bytecode' $(BYTECODE)
 	@if command -v valgrind >/dev/null; then \
 		CNI_COMMAND=VERSION valgrind --tool=callgrind --callgrind-out-file=/dev/null dist/bridge 2>&1 >/dev/null </dev/null | \
 			sed -n 's/.*Collected : \([0-9]*\)$$/\1 instructions for VERSION/p'; \
 	fi
+
+## bench          beside the reference and a floor in C: docs/performance.md (root; QUICK=1 takes a minute)
+bench: build build/bench/run build/bench/floor.out
+	npx esbuild bench/main.ts $(BENCH_BUNDLE)
+	QUICK=$(QUICK) node build/bench/main.mjs
+
+## budget         instructions of each verb, and bytes, within bench/budget.json (root; valgrind)
+budget: build
+	npx esbuild bench/budget.ts $(BENCH_BUNDLE)
+	node build/bench/budget.mjs
+
+BENCH_BUNDLE := --bundle --platform=node --format=esm --out-extension:.js=.mjs --outdir=build/bench --log-level=warning
+
+build/bench/run: bench/run.c
+	@mkdir -p $(@D)
+	gcc -O2 -static -Wall -Wextra -Werror -o $@ $<
+
+build/bench/floor.out: bench/floor.c
+	@mkdir -p $(@D)
+	gcc -O2 -static -Wall -Wextra -Werror -o $@ $<
 
 ## clean          everything made here, node_modules excepted
 clean:
@@ -102,12 +126,12 @@ build/.bundled: $(TS_SOURCES) scripts/bundle.mjs $(NODE_MODULES) | preflight
 	node scripts/bundle.mjs
 	@touch $@
 
-# What cargo makes works, but starts its engine each time; the copy it writes of itself has one started. An executable
-# for another machine cannot run here and is taken as it is.
+# What cargo makes can only write a copy of itself in which the engine is started and the plugin loaded. An executable for
+# another machine cannot run here: it holds the plugin as bytecode, and starts its engine each time.
 dist/bridge: build/plugin.js $(RUST_SOURCES) Makefile
-	cd native && cargo build --locked --release $(CARGO_TARGET)
+	cd native && cargo build --locked --release $(or $(CARGO_TARGET),--no-default-features)
 	@mkdir -p dist
-	$(if $(CARGO_TARGET),cp $(RELEASE)/cni-bridge,$(RELEASE)/cni-bridge --snapshot) dist/bridge.new
+	$(if $(CARGO_TARGET),cp $(RELEASE)/cni-bridge dist/bridge.new,$(RELEASE)/cni-bridge --snapshot dist/bridge.new $(BYTECODE))
 	mv -f dist/bridge.new dist/bridge
 	ln -f dist/bridge dist/host-local
 	ln -f dist/bridge dist/cni-bridge

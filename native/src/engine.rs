@@ -6,7 +6,15 @@ use crate::{failure, heap, host, value};
 use rquickjs::{Context, Ctx, Error, Module, Runtime, Value, qjs};
 use std::ffi::CStr;
 
-static BYTECODE: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/plugin.bytecode"));
+/// The plugin as build.rs compiled it, where this executable holds it.
+pub const BYTECODE: Option<&[u8]> = {
+    #[cfg(feature = "plugin")]
+    {
+        Some(include_bytes!(concat!(env!("OUT_DIR"), "/plugin.bytecode")))
+    }
+    #[cfg(not(feature = "plugin"))]
+    None
+};
 
 /// An engine that has evaluated the plugin. Nothing of it is ever freed: a process that lives a few milliseconds
 /// collects no garbage either.
@@ -17,14 +25,14 @@ pub struct Started {
     host: qjs::JSValue,
 }
 
-pub fn start() -> Started {
+pub fn start(bytecode: &[u8]) -> Started {
     let (runtime, context) =
         make().unwrap_or_else(|error| failure::stop("cannot start the engine", &error.to_string()));
     let started = context.with(|ctx| {
         let context = ctx.as_raw().as_ptr();
         // SAFETY: the context is live and entered.
         let host = unsafe { host::object(context) };
-        match evaluate(&ctx) {
+        match evaluate(&ctx, bytecode) {
             Ok(main) => Started { context, main, host },
             // SAFETY: as above.
             Err(error) if error.is_exception() => failure::stop("internal error", &unsafe { thrown(context) }),
@@ -43,11 +51,11 @@ fn make() -> Result<(Runtime, Context), Error> {
 }
 
 /// Evaluates the plugin's modules; its `main`.
-fn evaluate(ctx: &Ctx) -> Result<qjs::JSValue, Error> {
+fn evaluate(ctx: &Ctx, bytecode: &[u8]) -> Result<qjs::JSValue, Error> {
     // Every process would draw the same numbers, as all start from one snapshot. Host.random is what there is.
     ctx.globals().get::<_, rquickjs::Object>("Math")?.remove("random")?;
-    // SAFETY: the bytes were written by build.rs with this very version of the engine.
-    let module = unsafe { Module::load(ctx.clone(), BYTECODE) }?;
+    // SAFETY: build.rs wrote the bytes with this very version of the engine; who takes a snapshot vouches for the file.
+    let module = unsafe { Module::load(ctx.clone(), bytecode) }?;
     let (module, evaluated) = module.eval()?;
     evaluated.finish::<()>()?;
     let main: Value = module.get("default")?;

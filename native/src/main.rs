@@ -25,17 +25,20 @@ pub unsafe extern "C" fn start(argc: c_int, argv: *const *const c_char) -> ! {
     // SAFETY: as promised by the caller.
     let word = |index| unsafe { CStr::from_ptr(*argv.add(index)) };
     let started = snapshot::started().unwrap_or_else(|| {
-        if argc == 3 && word(1) == c"--snapshot" {
-            leave_snapshot(word(2));
+        if (3..=4).contains(&argc) && word(1) == c"--snapshot" {
+            leave_snapshot(word(2), (argc == 4).then(|| word(3)));
         }
-        engine::start()
+        match engine::BYTECODE {
+            Some(bytecode) => engine::start(bytecode),
+            None => failure::stop("this executable holds no plugin: it only writes snapshots", ""),
+        }
     });
     engine::run(started, (0..argc as usize).map(word).collect())
 }
 
-/// For the build; see snapshot.rs.
-fn leave_snapshot(path: &CStr) -> ! {
-    match snapshot::take(path) {
+/// For the build; see snapshot.rs. `bytecode`: a file to take in place of the plugin that this executable holds.
+fn leave_snapshot(path: &CStr, bytecode: Option<&CStr>) -> ! {
+    match snapshot::take(path, bytecode) {
         // SAFETY: ends the process and runs nothing.
         Ok(()) => unsafe { libc::_exit(0) },
         Err(errno) => failure::stop("cannot write the snapshot", &format!("errno {}", errno.0)),

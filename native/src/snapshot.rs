@@ -1,7 +1,8 @@
 //! The executable with its engine already started. Making the engine and evaluating the plugin's modules is most of
-//! what a short verb would cost, and gives the same every time. So the build does it once: `cni-bridge --snapshot FILE`
-//! writes a copy of itself in which the heap is one more segment, at the address it was made at. The kernel maps it
-//! when it starts the copy, and a page is copied when it is written to.
+//! what a short verb would cost, and gives the same every time. So the build does it once: `cni-bridge --snapshot FILE
+//! BYTECODE` writes a copy of itself in which the heap is one more segment, at the address it was made at. The kernel maps
+//! it when it starts the copy, and a page is copied when it is written to. The bytecode is read from a file since the copy
+//! has no use for it.
 //!
 //! This holds because the executable is linked at a fixed address, the engine keeps no state outside its heap, and
 //! nothing the modules do when evaluated depends on the machine: the host is an argument of `main`.
@@ -70,12 +71,17 @@ pub fn room() -> Option<(*mut u8, usize)> {
     if cfg!(test) { None } else { Some((image().cast::<u8>().wrapping_add(BEGIN), AREA - BEGIN)) }
 }
 
-/// Starts the engine and writes this executable to `path` with its heap as it then is. −EFBIG where the heap has outgrown
-/// the area, −ENOEXEC where the executable is not linked at a fixed address.
+/// Starts the engine with the plugin in file `bytecode`, or else the one this executable holds, and writes this executable
+/// to `path` with its heap as it then is. −EFBIG where the heap has outgrown the area, −ENOEXEC where the executable is
+/// not linked at a fixed address or there is no plugin.
 ///
 /// Nothing allocates after the engine has started: it would be in the snapshot.
-pub fn take(path: &CStr) -> Result<()> {
-    start_on_fixed_stack()?;
+pub fn take(path: &CStr, bytecode: Option<&CStr>) -> Result<()> {
+    let bytecode = match bytecode {
+        Some(file) => map(file)?,
+        None => engine::BYTECODE.ok_or(Errno(libc::ENOEXEC))?,
+    };
+    start_on_fixed_stack(bytecode)?;
     let image = image();
     let begin = image.addr();
     // SAFETY: one thread; the area is ours.
@@ -90,7 +96,7 @@ pub fn take(path: &CStr) -> Result<()> {
         slice::from_raw_parts(image.cast::<u8>(), used)
     };
 
-    let executable = map_self()?;
+    let executable = map(c"/proc/self/exe")?;
     let length = executable.len();
     let offset = length.next_multiple_of(PAGE);
     // SAFETY: the kernel could start this file, so its headers are where they say.
@@ -122,17 +128,18 @@ pub fn take(path: &CStr) -> Result<()> {
 
 /// Starts the engine on a stack whose address is the same every time. The engine keeps its bounds, and the hash tables of
 /// rquickjs are seeded from it, so otherwise no two builds were equal. `engine::run` sets the bounds anew.
-fn start_on_fixed_stack() -> Result<()> {
+fn start_on_fixed_stack(bytecode: &'static [u8]) -> Result<()> {
     const LENGTH: usize = 1 << 20;
     static mut STACK: MaybeUninit<[u8; LENGTH]> = MaybeUninit::uninit();
+    static mut BYTECODE: &[u8] = &[];
     extern "C" fn start() {
-        let started = engine::start();
-        // SAFETY: one thread.
-        unsafe { (*image()).started = started };
+        // SAFETY: one thread; set below.
+        unsafe { (*image()).started = engine::start(BYTECODE) };
     }
     let (mut here, mut there) = (MaybeUninit::<ucontext_t>::uninit(), MaybeUninit::<ucontext_t>::uninit());
     // SAFETY: both contexts are filled before use, and outlive it; the stack is used once.
     unsafe {
+        BYTECODE = bytecode;
         check(libc::getcontext(there.as_mut_ptr()))?;
         let context = there.assume_init_mut();
         // What is in registers now points into this stack, and would be saved on that one.
@@ -149,9 +156,9 @@ fn start_on_fixed_stack() -> Result<()> {
     Ok(())
 }
 
-/// The bytes of this executable, to be changed at will.
-fn map_self() -> Result<&'static mut [u8]> {
-    let fd = file::openat(libc::AT_FDCWD, c"/proc/self/exe", libc::O_RDONLY, 0)?;
+/// The bytes of a file, to be changed at will.
+fn map(path: &CStr) -> Result<&'static mut [u8]> {
+    let fd = file::openat(libc::AT_FDCWD, path, libc::O_RDONLY, 0)?;
     let length = file::fstat(fd)?.size as usize;
     // SAFETY: a private mapping is ours alone, and stays.
     unsafe {

@@ -91,6 +91,16 @@ fn is_error_object(output: &Output) {
     assert_eq!(stdout.matches("\"code\"").count(), 1, "{stdout}");
 }
 
+/// As `make build` does it, so that the copy need not hold the bytecode too.
+#[test]
+fn a_snapshot_of_a_plugin_in_a_file_is_equal() {
+    let [_, embedded] = executables();
+    let path = embedded.with_file_name("from-file");
+    let bytecode = concat!(env!("OUT_DIR"), "/plugin.bytecode");
+    assert!(Command::new(EXECUTABLE).arg("--snapshot").arg(&path).arg(bytecode).status().unwrap().success());
+    assert!(std::fs::read(embedded).unwrap() == std::fs::read(&path).unwrap());
+}
+
 #[test]
 fn snapshots_are_equal_and_take_none_themselves() {
     let [_, first] = executables();
