@@ -58,6 +58,21 @@ export class Chooser {
     });
   }
 
+  /** What `choose` would give first, without looking at whether the holders of what is taken are dead. */
+  foresee(preferred: readonly string[]): (Choice | undefined)[] {
+    const wanted = this.#assign();
+    return this.#config.sets.map((set, number) => {
+      const ip = wanted.get(set);
+      const free = ip === undefined ? this.#preferred(set, preferred) : undefined;
+      if (free !== undefined) return free;
+      if (ip === undefined) return this.#search(set, readLastReserved(this.#books.store, number));
+      const name = formatIp(ip);
+      return isTaken(this.#books.store, name)
+        ? undefined
+        : { range: findRange(set, ip)!, name, movesRound: true };
+    });
+  }
+
   /** Which set gives which requested address: the first that holds it, one each. */
   #assign(): Map<RangeSet, Ip> {
     const { sets, requested } = this.#config;
@@ -103,17 +118,22 @@ export class Chooser {
   }
 
   #next(set: RangeSet, number: number, preferred: readonly string[]): Choice {
-    const { store } = this.#books;
-    for (const name of preferred) {
-      const ip = parseIp(name);
-      const range = ip && findRange(set, ip);
-      if (range && !isAvoided(this.#avoid, ip) && !isTaken(store, name))
-        return { range, name, movesRound: false };
-    }
-    const last = readLastReserved(store, number);
+    const free = this.#preferred(set, preferred);
+    if (free !== undefined) return free;
+    const last = readLastReserved(this.#books.store, number);
     const found = this.#search(set, last) ?? this.#searchAfterReclaim(set, last);
     if (found !== undefined) return found;
     throw this.#exhausted(set);
+  }
+
+  #preferred(set: RangeSet, preferred: readonly string[]): Choice | undefined {
+    for (const name of preferred) {
+      const ip = parseIp(name);
+      const range = ip && findRange(set, ip);
+      if (range && !isAvoided(this.#avoid, ip) && !isTaken(this.#books.store, name))
+        return { range, name, movesRound: false };
+    }
+    return undefined;
   }
 
   #searchAfterReclaim(set: RangeSet, last: Ip | undefined): Choice | undefined {

@@ -59,7 +59,8 @@ function refused(errno: number, step: MasqueradeStep, extack: string | undefined
   return new NetlinkError(errno, `cannot masquerade ${step.address}`, extack);
 }
 
-function chainOf({ address, owner, exclude, randomFully }: MasqueradeStep): NetworkChain {
+/** The chain that the element of an address leads to. */
+export function chainOf({ address, owner, exclude, randomFully }: MasqueradeStep): NetworkChain {
   return { network: owner.network, prefix: parsePrefix(address)!, exclude, randomFully };
 }
 

@@ -130,6 +130,13 @@ function rulesOf({ host }: Session, step: SpoofCheckStep, [chain, macChain]: Nam
   ];
 }
 
+/** The rules as nft(8) writes them, each with its chain. */
+export function formatRules(session: Session, step: SpoofCheckStep): { chain: string; text: string }[] {
+  return rulesOf(session, step, namesOf(session, step.owner).chains).flatMap(({ chain, texts }) =>
+    texts.map((text) => ({ chain, text })),
+  );
+}
+
 function listRules(session: Session, chain: string): Rule[] {
   const purpose = `list chain ${chain} of table bridge nat`;
   return session.netfilter().dump(purpose, getRule, { ...here, chain }, [ENOENT]);
