@@ -122,12 +122,15 @@ export class Containerd {
   }
 
   async dispose(): Promise<void> {
-    for (const id of this.ctr("task", "ls", "-q").split("\n").filter(Boolean))
-      this.ctr("task", "rm", "-f", id);
-    const closed = once(this.#daemon, "close");
-    this.#daemon.kill("SIGTERM");
-    await closed;
-    await this.node.dispose();
-    rmSync(this.#directory, { recursive: true, force: true });
+    try {
+      const tasks = this.ctr("task", "ls", "-q").split("\n").filter(Boolean);
+      for (const id of tasks) this.ctr("task", "rm", "-f", id);
+      const closed = once(this.#daemon, "close");
+      this.#daemon.kill("SIGTERM");
+      await closed;
+    } finally {
+      await this.node.dispose();
+      rmSync(this.#directory, { recursive: true, force: true });
+    }
   }
 }
