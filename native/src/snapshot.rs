@@ -78,7 +78,7 @@ pub fn room() -> Option<(*mut u8, usize)> {
 /// Nothing allocates after the engine has started: it would be in the snapshot.
 pub fn take(path: &CStr, bytecode: Option<&CStr>) -> Result<()> {
     let bytecode = match bytecode {
-        Some(file) => map(file)?,
+        Some(file) => read_at_fixed_address(file)?,
         None => engine::BYTECODE.ok_or(Errno(libc::ENOEXEC))?,
     };
     start_on_fixed_stack(bytecode)?;
@@ -154,6 +154,22 @@ fn start_on_fixed_stack(bytecode: &'static [u8]) -> Result<()> {
         check(libc::swapcontext(here.as_mut_ptr(), context))?;
     }
     Ok(())
+}
+
+/// The bytes of a file, at an address that is the same every time: what the engine leaves in freed memory may point there.
+fn read_at_fixed_address(path: &CStr) -> Result<&'static [u8]> {
+    const LENGTH: usize = 4 << 20;
+    static mut ROOM: [u8; LENGTH] = [0; LENGTH];
+    let bytes = map(path)?;
+    if bytes.len() > LENGTH {
+        return Err(Errno(libc::EFBIG));
+    }
+    let room = (&raw mut ROOM).cast::<u8>();
+    // SAFETY: one thread; called once; the room is that long.
+    unsafe {
+        room.copy_from_nonoverlapping(bytes.as_ptr(), bytes.len());
+        Ok(slice::from_raw_parts(room, bytes.len()))
+    }
 }
 
 /// The bytes of a file, to be changed at will.

@@ -7,27 +7,29 @@ use std::sync::OnceLock;
 
 const EXECUTABLE: &str = env!("CARGO_BIN_EXE_cni-bridge");
 
-/// The executable as a plugin: as cargo made it, and the copy with a started engine.
-fn executables() -> &'static [PathBuf; 2] {
-    static MADE: OnceLock<[PathBuf; 2]> = OnceLock::new();
+/// The executable as a plugin: as cargo made it, and the copy with a started engine, of the plugin that it holds and of one
+/// in a file, as `make build` does it.
+fn executables() -> &'static [PathBuf; 3] {
+    static MADE: OnceLock<[PathBuf; 3]> = OnceLock::new();
     MADE.get_or_init(|| {
         let directory = PathBuf::from(env!("CARGO_TARGET_TMPDIR"));
-        ["plain", "snapshot"].map(|name| {
+        ["plain", "snapshot", "from-file"].map(|name| {
             let path = directory.join(name).join("bridge");
             let _ = std::fs::remove_dir_all(directory.join(name));
             std::fs::create_dir(directory.join(name)).unwrap();
             if name == "plain" {
                 std::os::unix::fs::symlink(EXECUTABLE, &path).unwrap();
             } else {
-                snapshot(&path);
+                snapshot(&path, name == "from-file");
             }
             path
         })
     })
 }
 
-fn snapshot(path: &Path) {
-    let output = Command::new(EXECUTABLE).arg("--snapshot").arg(path).output().unwrap();
+fn snapshot(path: &Path, from_file: bool) {
+    let bytecode = from_file.then_some(concat!(env!("OUT_DIR"), "/plugin.bytecode"));
+    let output = Command::new(EXECUTABLE).arg("--snapshot").arg(path).args(bytecode).output().unwrap();
     assert!(output.status.success(), "{} (it takes the flags of the Makefile)", text(&output.stdout));
 }
 
@@ -91,23 +93,15 @@ fn is_error_object(output: &Output) {
     assert_eq!(stdout.matches("\"code\"").count(), 1, "{stdout}");
 }
 
-/// As `make build` does it, so that the copy need not hold the bytecode too.
-#[test]
-fn a_snapshot_of_a_plugin_in_a_file_is_equal() {
-    let [_, embedded] = executables();
-    let path = embedded.with_file_name("from-file");
-    let bytecode = concat!(env!("OUT_DIR"), "/plugin.bytecode");
-    assert!(Command::new(EXECUTABLE).arg("--snapshot").arg(&path).arg(bytecode).status().unwrap().success());
-    assert!(std::fs::read(embedded).unwrap() == std::fs::read(&path).unwrap());
-}
-
 #[test]
 fn snapshots_are_equal_and_take_none_themselves() {
-    let [_, first] = executables();
-    let second = first.with_file_name("second");
-    snapshot(&second);
-    assert!(std::fs::read(first).unwrap() == std::fs::read(&second).unwrap());
-    let third = first.with_file_name("third");
-    Command::new(first).arg("--snapshot").arg(&third).output().unwrap();
-    assert!(!third.exists());
+    let [_, of_itself, of_file] = executables();
+    for (first, from_file) in [(of_itself, false), (of_file, true)] {
+        let second = first.with_file_name("second");
+        snapshot(&second, from_file);
+        assert!(std::fs::read(first).unwrap() == std::fs::read(&second).unwrap());
+        let third = first.with_file_name("third");
+        Command::new(first).arg("--snapshot").arg(&third).output().unwrap();
+        assert!(!third.exists());
+    }
 }
