@@ -65,7 +65,13 @@ export interface Host {
    * Returns the reading end of the pipe.
    */
   sendFromChild(fd: number, message: Uint8Array, keep: number[]): number | Errno;
+  /**
+   * From here on SIGTERM, SIGINT and SIGHUP end this process no more; what is under way is finished. A program that
+   * `spawn` runs is passed each of them.
+   */
+  deferSignals(): number | Errno;
 
+  /** `flags` and those of the calls below are the numbers of open-flags.ts on every architecture. */
   openat(dirfd: number, path: string, flags: number, mode: number): number | Errno;
   /** openat as seen from inside a network namespace, for /proc/sys/net. `netns` is a descriptor or OWN_NETNS. */
   openInNetns(netns: number, path: string, flags: number): number | Errno;

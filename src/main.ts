@@ -43,6 +43,9 @@ export function runPlugin(host: Host, name: string, plugin: Plugin): number {
     const networkConfig = readNetworkConfig(host);
     answerVersion = declaredVersion(networkConfig) ?? newestVersion;
     const request = checkRequest(environment, networkConfig);
+    // Whoever stops us half way would leave half an attachment. A caller that is gone closes our standard output, and
+    // then a finished ADD is undone.
+    host.deferSignals();
     const outcome = plugin[request.verb](host, request);
     return printResult(host, outcome, request.cniVersion);
   } catch (error) {

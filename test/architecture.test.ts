@@ -12,7 +12,7 @@ const sources = new Map(files.map((path) => [path, readFileSync(join(root, path)
 /** A file may import its own folder and what stands after it. A file of src/ itself is a layer by its name. */
 const layers = ["main", "tool", "bridge", "host-local", "cni", "kernel", "netlink", "net"];
 /** What every layer may import, and their own order. */
-const leaves = ["version", "host", "errors", "errno"];
+const leaves = ["version", "open-flags", "host", "errors", "errno"];
 const order = [...layers, ...leaves];
 
 function layerOf(path: string): string {

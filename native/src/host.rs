@@ -1,6 +1,6 @@
 //! The native surface: every call of the interface `Host` in src/host.ts, by name, with what it takes and who does it.
 
-use crate::sys::{deadline, file, netns, process, socket, spawn};
+use crate::sys::{deadline, file, netns, process, socket, spawn, stop};
 use crate::value::{Answer, Arguments, Refusal, Text};
 use rquickjs::qjs;
 use sha2::{Digest, Sha512};
@@ -37,9 +37,10 @@ static CALLS: &[Call] = calls! {
     sha512(bytes)                     => |bytes| Sha512::digest(bytes).to_vec();
     spawn(path, paths, paths, bytes, number) => spawn::spawn;
     sendFromChild(int, bytes, ints)   => process::send_from_child;
+    deferSignals()                    => stop::defer;
 
-    openat(int, path, int, int)       => file::openat;
-    openInNetns(int, path, int)       => netns::open_in_netns;
+    openat(int, path, int, int)       => |dir, path: &CStr, flags, mode| file::openat(dir, path, file::open_flags(flags), mode);
+    openInNetns(int, path, int)       => |netns, path: &CStr, flags| netns::open_in_netns(netns, path, file::open_flags(flags));
     read(int, size)                   => file::read;
     write(int, bytes)                 => file::write;
     close(int)                        => file::close;

@@ -10,6 +10,7 @@ pub mod netns;
 pub mod process;
 pub mod socket;
 pub mod spawn;
+pub mod stop;
 
 /// Why a system call failed; positive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -7,19 +7,25 @@ import { describeErrno, EEXIST, ENOENT, ETIMEDOUT } from "../errno.ts";
 import { CniError, Code } from "../errors.ts";
 import { AT_FDCWD, type Host, ok } from "../host.ts";
 import { describeLockHolder } from "../host-local/lock-holder.ts";
-import { O_CREAT, O_NOFOLLOW, O_RDWR } from "../host-local/open-flags.ts";
-import { DIRECTORY } from "./record.ts";
+import { O_CREAT, O_NOFOLLOW, O_RDWR } from "../open-flags.ts";
+import { DIRECTORY, openDirectory } from "./record.ts";
 
 /** A holder needs some milliseconds; hundreds of containers may start at once. */
 const TIMEOUT_MS = 30_000;
 
 /** Opens the bridge's lock file; the name begins with a dot, so that it is not taken for a network's directory. */
 function openLock(host: Host, bridge: string, prunes: boolean): number {
-  const path = `${DIRECTORY}/.${bridge}.lock`;
-  if (!prunes) return host.openat(AT_FDCWD, path, O_RDWR | O_NOFOLLOW, 0);
-  const made = host.mkdirat(AT_FDCWD, DIRECTORY, 0o700);
-  if (made < 0 && made !== -EEXIST) return made;
-  return host.openat(AT_FDCWD, path, O_RDWR | O_CREAT | O_NOFOLLOW, 0o600);
+  let directory = openDirectory(host);
+  if (directory === -ENOENT && prunes) {
+    const made = host.mkdirat(AT_FDCWD, DIRECTORY, 0o700);
+    if (made < 0 && made !== -EEXIST) return made;
+    directory = openDirectory(host);
+  }
+  if (directory < 0) return directory;
+  const flags = prunes ? O_RDWR | O_CREAT | O_NOFOLLOW : O_RDWR | O_NOFOLLOW;
+  const lock = host.openat(directory, `.${bridge}.lock`, flags, 0o600);
+  host.close(directory);
+  return lock;
 }
 
 /**

@@ -12,6 +12,7 @@ import {
   stableMac,
   vlanPortName,
 } from "../net/names.ts";
+import { O_RDONLY } from "../open-flags.ts";
 import type { Config } from "./config.ts";
 import { vlanGatewayName } from "./config-rules.ts";
 
@@ -26,11 +27,17 @@ export interface Identity {
   readonly mac: string;
   /** For a bridge that has yet to be made. */
   readonly bridgeMac: string;
-  /** For a VLAN gateway that has yet to be made: its own end's MAC, the bridge port's name and MAC. */
-  readonly vlanGateway: { readonly mac: string; readonly portName: string; readonly portMac: string };
+  readonly vlanGateway: VlanGateway;
 }
 
-const O_RDONLY = 0;
+/** For a VLAN gateway that has yet to be made. */
+export interface VlanGateway {
+  /** Of its own end. */
+  readonly mac: string;
+  /** Of the end that is a port of the bridge. */
+  readonly portName: string;
+  readonly portMac: string;
+}
 
 /** machine-id(5); random text where there is none, so that two such machines do not give their bridges the same MAC. */
 function readMachineId(host: Host): string {
@@ -62,15 +69,25 @@ export function hostNameOf(host: Host, id: AttachmentId, config: Config): string
 
 export function identify(host: Host, request: Request, config: Config): Identity {
   const id = attachmentId(request);
-  const stable = stableMacs(host);
-  const gatewayName = vlanGatewayName(config);
-  const portName = vlanPortName(host, gatewayName);
   return {
     id,
     key: hostVethName(host, id),
     hostName: hostNameOf(host, id, config),
     hostMac: formatMac(randomMac(host)),
     mac: config.mac ?? formatMac(randomMac(host)),
+    ...identifyShared(host, config),
+  };
+}
+
+/** What the attachments of a bridge, and of a VLAN of it, have in common. */
+export function identifyShared(
+  host: Host,
+  config: Pick<Config, "bridge" | "vlan">,
+): Pick<Identity, "bridgeMac" | "vlanGateway"> {
+  const stable = stableMacs(host);
+  const gatewayName = vlanGatewayName(config);
+  const portName = vlanPortName(host, gatewayName);
+  return {
     bridgeMac: stable(config.bridge),
     vlanGateway: { mac: stable(gatewayName), portName, portMac: stable(portName) },
   };

@@ -5,8 +5,8 @@ import { EINVAL, ENOENT, ENOTDIR } from "../errno.ts";
 import { CniError, Code, HostError } from "../errors.ts";
 import { AT_FDCWD, type Host, ok, type Stat } from "../host.ts";
 import { Session } from "../kernel/session.ts";
+import { O_RDONLY } from "../open-flags.ts";
 
-const O_RDONLY = 0;
 const NSFS_MAGIC = 0x6e736673;
 /** Namespace files were in proc before Linux 3.19. */
 const PROC_SUPER_MAGIC = 0x9fa0;

@@ -4,9 +4,20 @@
 
 import { isObject, parseJson } from "../cni/json.ts";
 import { warn } from "../cni/warn.ts";
-import { describeErrno, EEXIST, ENOENT } from "../errno.ts";
+import { describeErrno, EEXIST, ELOOP, ENOENT, ENOTDIR } from "../errno.ts";
 import { AT_FDCWD, type Errno, type Host, ok } from "../host.ts";
 import type { AttachmentId } from "../net/names.ts";
+import {
+  AT_REMOVEDIR,
+  O_CREAT,
+  O_DIRECTORY,
+  O_NOFOLLOW,
+  O_NONBLOCK,
+  O_RDONLY,
+  O_TRUNC,
+  O_WRONLY,
+} from "../open-flags.ts";
+import type { HostConfig } from "./config.ts";
 import type { MasqueradeConfig } from "./masquerade-config.ts";
 
 export interface AttachmentRecord extends AttachmentId, MasqueradeConfig {
@@ -22,19 +33,41 @@ export interface AttachmentRecord extends AttachmentId, MasqueradeConfig {
   readonly addresses: readonly string[];
   /** The MAC spoof check is on. */
   readonly spoofCheck: boolean;
+  /** A record of an earlier version lacks it. */
+  readonly hostSide?: HostSide;
+}
+
+/** What ADD made on the host beside the masquerading: enough to make it again. */
+export interface HostSide extends HostConfig {
+  /** The container's MAC, which the spoof check lets pass. */
+  readonly mac: string;
+  /** SO_NETNS_COOKIE of the container's namespace, decimal; absent where the kernel has none. */
+  readonly netnsCookie?: string;
+  /** Gateway addresses with prefix, of the bridge or of its VLAN's gateway interface. */
+  readonly gateways: readonly string[];
+  /** Of a bridge that is made; absent: the kernel's default. */
+  readonly mtu?: number;
 }
 
 export const DIRECTORY = "/run/cni-bridge";
-const O_RDONLY = 0;
-const O_WRONLY = 1;
-const O_CREAT = 0o100;
-const O_TRUNC = 0o1000;
-const O_NOFOLLOW = 0o400000;
-const AT_REMOVEDIR = 0x200;
 const MAX_BYTES = 65_536;
 
 function pathOf(network: string, key: string): string {
   return `${DIRECTORY}/${network}/${key}`;
+}
+
+/** Opens the directory of all records, never through a symbolic link. */
+export function openDirectory(host: Host): number | Errno {
+  return host.openat(AT_FDCWD, DIRECTORY, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
+}
+
+/** Opens the directory of a network's records, in the same way. */
+function openNetwork(host: Host, network: string): number | Errno {
+  const all = openDirectory(host);
+  if (all < 0) return all;
+  const directory = host.openat(all, network, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
+  host.close(all);
+  return directory;
 }
 
 function makeDirectories(host: Host, network: string): Errno {
@@ -45,31 +78,40 @@ function makeDirectories(host: Host, network: string): Errno {
   return 0;
 }
 
-/** Writes `path` whole or not at all; with `exclusive` only where there is none yet. */
+/** Writes the file `key` of a directory whole or not at all; with `exclusive` only where there is none yet. */
 function writeWhole(
   host: Host,
-  { network, key }: AttachmentRecord,
+  directory: number,
+  key: string,
   bytes: Uint8Array,
   exclusive: boolean,
 ): Errno {
-  const path = pathOf(network, key);
   // The dot keeps a half-written file out of every listing; a fixed name lets the next try replace it.
-  const temporary = pathOf(network, `.${key}`);
-  const flags = O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW;
-  let fd = host.openat(AT_FDCWD, temporary, flags, 0o600);
-  // Twice at most: the last attachment's DEL may remove the directory as soon as it is made.
-  for (let round = 0; fd === -ENOENT && round < 2; round++) {
-    const made = makeDirectories(host, network);
-    fd = made < 0 ? made : host.openat(AT_FDCWD, temporary, flags, 0o600);
-  }
+  const temporary = `.${key}`;
+  const fd = host.openat(directory, temporary, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, 0o600);
   if (fd < 0) return fd;
   const written = host.write(fd, bytes);
   host.close(fd);
   if (written < 0) return written;
-  if (!exclusive) return host.renameat(AT_FDCWD, temporary, AT_FDCWD, path);
-  const linked = host.linkat(AT_FDCWD, temporary, AT_FDCWD, path);
-  host.unlinkat(AT_FDCWD, temporary, 0);
+  if (!exclusive) return host.renameat(directory, temporary, directory, key);
+  const linked = host.linkat(directory, temporary, directory, key);
+  host.unlinkat(directory, temporary, 0);
   return linked;
+}
+
+/** The same in the directory of a network, which is made where it is missing. */
+function writeIn(host: Host, network: string, key: string, bytes: Uint8Array, exclusive: boolean): Errno {
+  let done: Errno = 0;
+  // Twice again at most: the last attachment's DEL may remove the directory as soon as it is made.
+  for (let round = 0; round < 3; round++) {
+    const made = round === 0 ? 0 : makeDirectories(host, network);
+    if (made < 0) return made;
+    const directory = openNetwork(host, network);
+    done = directory < 0 ? directory : writeWhole(host, directory, key, bytes, exclusive);
+    if (directory >= 0) host.close(directory);
+    if (done !== -ENOENT) break;
+  }
+  return done;
 }
 
 /**
@@ -77,29 +119,36 @@ function writeWhole(
  * goes on without: a warning.
  */
 export function writeRecord(host: Host, record: AttachmentRecord, exclusive: boolean): boolean {
-  const done = writeWhole(host, record, host.encode(JSON.stringify(record)), exclusive);
+  const bytes = host.encode(JSON.stringify(record));
+  const done = writeIn(host, record.network, record.key, bytes, exclusive);
   if (done === -EEXIST) return false;
   if (done < 0) {
-    const path = pathOf(record.network, record.key);
-    warn(
-      host,
-      `cannot write ${path}: ${describeErrno(-done)}; DEL will have to search for what belongs to it`,
-    );
+    const why = `cannot write ${pathOf(record.network, record.key)}: ${describeErrno(-done)}`;
+    warn(host, `${why}; DEL will have to search for what belongs to it`);
+    // One that no longer says all would mislead it. Where it cannot go either, this throws and ADD is undone.
+    if (!exclusive) removeRecord(host, record.network, record.key);
   }
   return true;
 }
 
 /** The record of an attachment, or undefined where there is none or it cannot be understood. */
 export function readRecord(host: Host, network: string, key: string): AttachmentRecord | undefined {
-  const path = pathOf(network, key);
-  const fd = host.openat(AT_FDCWD, path, O_RDONLY | O_NOFOLLOW, 0);
+  const directory = openNetwork(host, network);
+  if (directory < 0) return undefined;
+  const record = readFrom(host, directory, network, key);
+  host.close(directory);
+  return record;
+}
+
+function readFrom(host: Host, directory: number, network: string, key: string): AttachmentRecord | undefined {
+  const fd = host.openat(directory, key, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0);
   if (fd < 0) return undefined;
   const bytes = host.read(fd, MAX_BYTES);
   host.close(fd);
   if (typeof bytes === "number") return undefined;
   try {
-    const record = parseJson(host.decode(bytes), path);
-    return isRecord(record) && record.key === key ? record : undefined;
+    const record = parseJson(host.decode(bytes), pathOf(network, key));
+    return isRecord(record) && record.key === key && record.network === network ? record : undefined;
   } catch {
     // Torn by a power cut in a /run that is no tmpfs: as good as none.
     return undefined;
@@ -108,19 +157,18 @@ export function readRecord(host: Host, network: string, key: string): Attachment
 
 /** The networks that have records. */
 export function listNetworks(host: Host): string[] {
-  return listNames(host, DIRECTORY);
+  return listNames(host, openDirectory(host));
 }
 
 /** Every record of a network. */
 export function listRecords(host: Host, network: string): AttachmentRecord[] {
-  return listNames(host, `${DIRECTORY}/${network}`)
+  return listNames(host, openNetwork(host, network))
     .map((name) => readRecord(host, network, name))
     .filter((record) => record !== undefined);
 }
 
-/** What a directory holds but for dot files; nothing where it is not there. */
-function listNames(host: Host, path: string): string[] {
-  const directory = host.openat(AT_FDCWD, path, O_RDONLY | O_NOFOLLOW, 0);
+/** What a directory holds but for dot files, and closes it; nothing where it could not be opened. */
+function listNames(host: Host, directory: number | Errno): string[] {
   if (directory < 0) return [];
   const names = host.list(directory);
   host.close(directory);
@@ -153,10 +201,14 @@ function isRecord(value: unknown): value is AttachmentRecord {
 
 /** Removes a record, and its directory when it was the last of its network. */
 export function removeRecord(host: Host, network: string, key: string): void {
-  const path = pathOf(network, key);
-  const gone = host.unlinkat(AT_FDCWD, path, 0);
-  if (gone !== -ENOENT) ok(gone, "remove", path);
-  host.unlinkat(AT_FDCWD, pathOf(network, `.${key}`), 0);
+  const directory = openNetwork(host, network);
+  // What stands in its place and is no directory holds no records.
+  if ([-ENOENT, -ENOTDIR, -ELOOP].includes(directory)) return;
+  ok(directory, "open", `${DIRECTORY}/${network}`);
+  const gone = host.unlinkat(directory, key, 0);
+  host.unlinkat(directory, `.${key}`, 0);
+  host.close(directory);
+  if (gone !== -ENOENT) ok(gone, "remove", pathOf(network, key));
   // Not empty while another attachment lives.
   host.unlinkat(AT_FDCWD, `${DIRECTORY}/${network}`, AT_REMOVEDIR);
 }

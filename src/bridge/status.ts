@@ -8,10 +8,10 @@ import { findBridge } from "../kernel/bridge.ts";
 import { Iptables } from "../kernel/iptables.ts";
 import { canMasquerade } from "../kernel/masquerade.ts";
 import { Session } from "../kernel/session.ts";
+import { O_RDONLY } from "../open-flags.ts";
 import { readConfig } from "./config.ts";
 import { runIpam } from "./ipam.ts";
 
-const O_RDONLY = 0;
 const CAP_NET_ADMIN = 12n;
 const CAP_EFF = "CapEff:";
 

@@ -4,6 +4,7 @@
 import { ETXTBSY } from "../errno.ts";
 import { CniError, Code, HostError } from "../errors.ts";
 import { AT_FDCWD, type Ended, type Host, ok } from "../host.ts";
+import { S_IFMT, S_IFREG } from "../open-flags.ts";
 import { isObject } from "./json.ts";
 import type { Request, Verb } from "./request.ts";
 
@@ -25,8 +26,6 @@ const busyTries = 50;
 const busyWaitMs = 100;
 
 const STDERR = 2;
-const S_IFMT = 0o170000;
-const S_IFREG = 0o100000;
 
 /**
  * Runs `type` from CNI_PATH with CNI_COMMAND=`verb` and returns its stdout; its stderr goes to ours. Its error object

@@ -8,9 +8,9 @@
 
 import { EEXIST, ELOOP, ENOENT, ENOTDIR } from "../errno.ts";
 import { type Errno, ok } from "../host.ts";
+import { O_DIRECTORY, O_NOFOLLOW, O_RDONLY } from "../open-flags.ts";
 import { formatOwner, type Owner } from "./lease.ts";
 import type { NodeIdentity } from "./node-identity.ts";
-import { O_DIRECTORY, O_NOFOLLOW, O_RDONLY } from "./open-flags.ts";
 import type { LeaseFile, Store } from "./store.ts";
 
 /** A lease as it was when its entry was written. */

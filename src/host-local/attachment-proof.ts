@@ -9,9 +9,9 @@
 
 import { EINVAL, ENOENT, ENOTDIR } from "../errno.ts";
 import { AT_FDCWD, type Host, OWN_NETNS } from "../host.ts";
+import { O_NONBLOCK, O_RDONLY } from "../open-flags.ts";
 import type { Attachment } from "./attachment-index.ts";
 import type { NodeIdentity } from "./node-identity.ts";
-import { O_NONBLOCK, O_RDONLY } from "./open-flags.ts";
 
 /** What a plugin that calls us in its own process knows beyond the request. */
 export interface Caller {

@@ -11,6 +11,7 @@
 
 import { ELOOP, ENOENT } from "../errno.ts";
 import { ok } from "../host.ts";
+import { AT_SYMLINK_NOFOLLOW } from "../open-flags.ts";
 import {
   type Attachment,
   findAttachment,
@@ -26,7 +27,6 @@ import {
 import { isOfEarlierBoot } from "./attachment-proof.ts";
 import { formatLease, formatOwner, isTorn, type Owner, parseLease, sameOwner } from "./lease.ts";
 import { type NodeIdentity, readBootId, readMachineId } from "./node-identity.ts";
-import { AT_SYMLINK_NOFOLLOW } from "./open-flags.ts";
 import { type LeaseFile, listLeases, readLease, type Store } from "./store.ts";
 
 interface Stamp extends NodeIdentity {

@@ -1,7 +1,7 @@
 // Whole small files in one go. A file that cannot be opened is an errno for the caller to judge.
 
 import { type Errno, type Host, ok } from "../host.ts";
-import { O_NONBLOCK, O_RDONLY } from "./open-flags.ts";
+import { O_NONBLOCK, O_RDONLY } from "../open-flags.ts";
 
 const chunkBytes = 65536;
 

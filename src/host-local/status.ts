@@ -6,9 +6,9 @@ import { describeErrno, EISDIR, EOPNOTSUPP } from "../errno.ts";
 import { CniError, Code, HostError } from "../errors.ts";
 import type { Host } from "../host.ts";
 import { parseIp } from "../net/ip.ts";
+import { O_TMPFILE, O_WRONLY } from "../open-flags.ts";
 import { avoided, capacity, isAvoided } from "./allocate.ts";
 import { type IpamConfig, readIpamConfig } from "./config.ts";
-import { O_TMPFILE, O_WRONLY } from "./open-flags.ts";
 import { findRange, formatSet } from "./ranges.ts";
 import { listLeases, type Store, withStore } from "./store.ts";
 

@@ -8,7 +8,6 @@ import { EEXIST, ELOOP, ENOENT, ENOTDIR, ETIMEDOUT } from "../errno.ts";
 import { CniError, Code, HostError } from "../errors.ts";
 import { AT_FDCWD, type Errno, type Host, ok } from "../host.ts";
 import { type Ip, parseIp } from "../net/ip.ts";
-import { describeLockHolder } from "./lock-holder.ts";
 import {
   AT_SYMLINK_NOFOLLOW,
   O_CREAT,
@@ -21,7 +20,8 @@ import {
   O_WRONLY,
   S_IFMT,
   S_IFREG,
-} from "./open-flags.ts";
+} from "../open-flags.ts";
+import { describeLockHolder } from "./lock-holder.ts";
 import { readSmallFile, writeSmallFile } from "./small-file.ts";
 
 /** An open directory whose lock we hold. */
@@ -67,6 +67,17 @@ export function withStore<T>(
     return use({ host, path, dir });
   } finally {
     if (lock >= 0) host.close(lock);
+    host.close(dir);
+  }
+}
+
+/** Runs `use` on the store without its lock, for who only looks: what it sees may be half done. Undefined where there is none. */
+export function lookAtStore<T>(host: Host, path: string, use: (store: Store) => T): T | undefined {
+  const dir = host.openat(AT_FDCWD, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
+  if (dir < 0) return undefined;
+  try {
+    return use({ host, path, dir });
+  } finally {
     host.close(dir);
   }
 }

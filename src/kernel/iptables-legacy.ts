@@ -4,6 +4,7 @@
 import { AT_FDCWD, type Host } from "../host.ts";
 import { parsePrefix } from "../net/ip.ts";
 import type { AttachmentId } from "../net/names.ts";
+import { O_RDONLY } from "../open-flags.ts";
 import { Iptables } from "./iptables.ts";
 import {
   acceptWords,
@@ -16,7 +17,6 @@ import {
   selectOwn,
 } from "./iptables-chain.ts";
 
-const O_RDONLY = 0;
 const MAX_BYTES = 4096;
 
 function hasNat(host: Host, { legacyTables }: Family): boolean {

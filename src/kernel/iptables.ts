@@ -3,6 +3,7 @@
 
 import { CniError, Code, HostError } from "../errors.ts";
 import { AT_FDCWD, type Ended, type Host, ok } from "../host.ts";
+import { S_IFMT, S_IFREG } from "../open-flags.ts";
 
 /** How long the old flavour waits for another that holds /run/xtables.lock; the new one has no lock. */
 const LOCK_WAIT_S = 10;
@@ -29,8 +30,6 @@ const PARAMETER_PROBLEM = 2;
 /** The kernel has no such table; the text, alas, says "does not exist" too. */
 const VERSION_PROBLEM = 3;
 
-const S_IFMT = 0o170000;
-const S_IFREG = 0o100000;
 const EXECUTABLE = 0o111;
 
 export class Iptables {

@@ -4,6 +4,7 @@
 import { EACCES, ENOENT, EPERM, EROFS } from "../errno.ts";
 import { HostError } from "../errors.ts";
 import { ok } from "../host.ts";
+import { O_RDONLY, O_WRONLY } from "../open-flags.ts";
 import type { Difference } from "./difference.ts";
 import type { Session, Where } from "./session.ts";
 
@@ -16,9 +17,6 @@ export interface SysctlStep {
   /** The attachment cannot work without it; otherwise a refusal is worth a warning only. */
   readonly required: boolean;
 }
-
-const O_RDONLY = 0;
-const O_WRONLY = 1;
 
 /** The value as text, or undefined where the kernel has no such key (ipv6.disable=1, an older kernel). */
 export function readSysctl(session: Session, where: Where, key: string): string | undefined {

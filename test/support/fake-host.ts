@@ -91,7 +91,7 @@ export class FakeHost implements Host {
   /** Names of the calls made, in order. */
   calls: string[] = [];
   trap: Trap | undefined;
-  /** Paths of locks that another process holds. */
+  /** Locks that another process holds, by the names they are opened with. */
   readonly lockedByOthers = new Set<string>();
   /** Files ever written: what a power cut may damage. Links and directories are metadata, which file systems journal. */
   readonly written = new Set<File>();
@@ -496,6 +496,9 @@ export class FakeHost implements Host {
   // Not for files.
   spawn(): never {
     throw new Error("the fake host runs no programs");
+  }
+  deferSignals(): number {
+    return 0;
   }
   sendFromChild(): never {
     throw new Error("the fake host has no network");

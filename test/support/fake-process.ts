@@ -53,6 +53,7 @@ export function fakeProcess(options: FakeProcessOptions = {}): FakeProcess {
     spawned: [] as Spawned[],
     waited: 0,
     getenv: (name: string) => env[name],
+    deferSignals: () => 0,
     encode: (text: string) => encoder.encode(text),
     // The byte order mark stays, as in the native host.
     decode: (bytes: Uint8Array) => new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes),

@@ -20,6 +20,25 @@ pub struct Stat {
     pub mtime_ms: f64,
 }
 
+/// Flags of open(2) from src/open-flags.ts, which has the numbers of x86-64, as this architecture numbers them.
+pub fn open_flags(portable: c_int) -> c_int {
+    renumber(portable, libc::O_DIRECTORY, libc::O_NOFOLLOW)
+}
+
+/// arm and arm64 differ in these two alone (arch/arm64/include/uapi/asm/fcntl.h).
+fn renumber(portable: c_int, directory: c_int, nofollow: c_int) -> c_int {
+    const DIRECTORY: c_int = 0o200_000;
+    const NOFOLLOW: c_int = 0o400_000;
+    let mut flags = portable & !(DIRECTORY | NOFOLLOW);
+    if portable & DIRECTORY != 0 {
+        flags |= directory;
+    }
+    if portable & NOFOLLOW != 0 {
+        flags |= nofollow;
+    }
+    flags
+}
+
 /// Every descriptor is closed when a program is started.
 pub fn openat(dirfd: c_int, path: &CStr, flags: c_int, mode: c_int) -> Result<c_int> {
     // SAFETY: the path is a C string that outlives the call.
@@ -221,6 +240,22 @@ mod tests {
     fn open(scratch: &Scratch, name: &str) -> c_int {
         let path = CString::new(scratch.0.join(name).to_str().unwrap()).unwrap();
         openat(libc::AT_FDCWD, &path, libc::O_RDWR | libc::O_CREAT, 0o600).unwrap()
+    }
+
+    #[test]
+    fn flags_are_those_of_the_architecture() {
+        // As include/uapi/asm-generic/fcntl.h and arch/arm64/include/uapi/asm/fcntl.h have them.
+        let (directory, nofollow, tmpfile, create) = (0o200_000, 0o400_000, 0o20_200_000, 0o1102);
+        for wanted in [directory, nofollow, tmpfile, create, directory | nofollow] {
+            assert_eq!(renumber(wanted, 0o200_000, 0o400_000), wanted);
+        }
+        let arm64 = |flags| renumber(flags, 0o40_000, 0o100_000);
+        assert_eq!(
+            [directory, nofollow, tmpfile, create, directory | nofollow].map(arm64),
+            [0o40_000, 0o100_000, 0o20_040_000, 0o1102, 0o140_000]
+        );
+        assert_eq!(open_flags(directory | nofollow), libc::O_DIRECTORY | libc::O_NOFOLLOW);
+        assert_eq!(open_flags(tmpfile), libc::O_TMPFILE);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use super::alarm::Alarm;
 use super::deadline::{Deadline, poll};
 use super::process::pipe;
+use super::stop::Pending;
 use super::{Errno, Result, check, count, retry};
 use libc::{c_char, c_int, c_short, pid_t, pollfd};
 use std::ffi::CStr;
@@ -35,7 +36,7 @@ pub fn spawn(path: &CStr, argv: Vec<&CStr>, environment: Vec<&CStr>, stdin: &[u8
     drop([child_in, child_out, child_err]);
 
     let mut outputs = [vec![], vec![]];
-    let exchanged = exchange(stdin, our_in, [our_out, our_err], &mut outputs, deadline);
+    let exchanged = exchange(pid, stdin, our_in, [our_out, our_err], &mut outputs, deadline);
     let (status, killed) = reap(pid, if exchanged.is_ok() { deadline } else { Deadline::after_ms(0.0) })?;
     if let Err(errno) = exchanged
         && errno != Errno(libc::ETIMEDOUT)
@@ -115,8 +116,10 @@ fn failed(errno: c_int) -> Result<()> {
     if errno == 0 { Ok(()) } else { Err(Errno(errno)) }
 }
 
-/// Writes and reads until all three streams are closed. A program need not read its input.
+/// Writes and reads until all three streams are closed. A program need not read its input. Meanwhile it is passed the
+/// requests to stop that we hold back.
 fn exchange(
+    pid: pid_t,
     mut stdin: &[u8],
     into: OwnedFd,
     from: [OwnedFd; 2],
@@ -125,6 +128,7 @@ fn exchange(
 ) -> Result<()> {
     let [out, err] = from;
     let mut streams = [Some(into), Some(out), Some(err)];
+    let pending = Pending::open();
     for stream in streams.iter().flatten() {
         // SAFETY: touches no memory; the file status of our end of a pipe is ours alone.
         check(unsafe { libc::fcntl(stream.as_raw_fd(), libc::F_SETFL, libc::O_NONBLOCK) })?;
@@ -137,12 +141,21 @@ fn exchange(
             return Ok(());
         }
         // poll(2) passes over a negative descriptor.
-        let mut entries =
-            [libc::POLLOUT, libc::POLLIN, libc::POLLIN].map(|events| pollfd { fd: -1, events, revents: 0 });
+        let mut entries = [libc::POLLOUT, libc::POLLIN, libc::POLLIN, libc::POLLIN].map(|events| pollfd {
+            fd: -1,
+            events,
+            revents: 0,
+        });
+        entries[3].fd = pending.as_ref().map_or(-1, AsRawFd::as_raw_fd);
         for (entry, stream) in entries.iter_mut().zip(&streams) {
             entry.fd = stream.as_ref().map_or(-1, AsRawFd::as_raw_fd);
         }
         poll(&mut entries, deadline)?;
+        if let Some(pending) = &pending
+            && entries[3].revents != 0
+        {
+            pending.pass_on(pid);
+        }
         if entries[0].revents != 0 {
             // SAFETY: the kernel reads `stdin` only.
             match retry(|| count(unsafe { libc::write(entries[0].fd, stdin.as_ptr().cast(), stdin.len()) })) {

@@ -1,5 +1,6 @@
-// Flags of open(2) and file types of stat(2): include/uapi/asm-generic/fcntl.h and include/uapi/linux/stat.h.
-// NB: arm and arm64 number O_DIRECTORY and O_NOFOLLOW differently.
+// Flags of open(2) and of the calls like it, and file types of stat(2): include/uapi/asm-generic/fcntl.h, linux/fcntl.h,
+// linux/stat.h. Every architecture gets these numbers from us; native/src/sys/file.rs gives the kernel its own, as arm and
+// arm64 number O_DIRECTORY and O_NOFOLLOW differently.
 
 export const O_RDONLY = 0;
 export const O_WRONLY = 0o1;
@@ -15,6 +16,7 @@ export const O_NOFOLLOW = 0o400000;
 export const O_TMPFILE = 0o20000000 | O_DIRECTORY;
 
 export const AT_SYMLINK_NOFOLLOW = 0x100;
+export const AT_REMOVEDIR = 0x200;
 
 export const S_IFMT = 0o170000;
 export const S_IFREG = 0o100000;
