@@ -6,7 +6,7 @@ import type { Outcome } from "../cni/outcome.ts";
 import type { Request } from "../cni/request.ts";
 import { type Interface, parsePrevResult, type Result } from "../cni/result.ts";
 import { warn } from "../cni/warn.ts";
-import { CniError, Code } from "../errors.ts";
+import { CniError, Code, HostError } from "../errors.ts";
 import type { Host } from "../host.ts";
 import { defaultRouteMtu } from "../kernel/route-mtu.ts";
 import type { Session } from "../kernel/session.ts";
@@ -68,8 +68,15 @@ function claim(session: Session, record: AttachmentRecord): void {
 
 function applyAll(session: Session, steps: readonly Step[], undo: Undo): void {
   for (const step of steps) {
-    apply(session, step);
-    undo.push(() => remove(session, step));
+    const removeStep = () => remove(session, step);
+    try {
+      apply(session, step);
+    } catch (error) {
+      // An answer that did not arrive says nothing of what the kernel has done.
+      if (error instanceof HostError) undo.push(removeStep);
+      throw error;
+    }
+    undo.push(removeStep);
   }
 }
 
@@ -166,14 +173,17 @@ export function add(host: Host, request: Request): Outcome {
   claim(session, record);
   undo.push(() => removeRecord(host, request.name, key));
   try {
+    request.enter?.("link");
     refuseTakenName(session, identity);
     attach(session, config, () => applyAll(session, planLink(config, identity, mtu), undo));
     applyAll(session, planPort(config, identity), undo);
     let ipam: (Result & Routing) | undefined;
     if (config.ipamType === "") applyAll(session, planLayer2(config, identity), undo);
     else {
+      request.enter?.("ipam");
       const answer = allocate(session, request, config.ipamType);
       undo.push(answer.undo);
+      request.enter?.("addresses");
       const routing = planRouting(config, answer.result);
       ipam = { ...answer.result, ...routing, ips: [...routing.ips], routes: [...routing.routes] };
       const { gateways } = routing;

@@ -43,7 +43,7 @@ export type Step =
   | announcement.AnnouncementStep;
 
 interface Kind<S> {
-  /** Makes it so. All or nothing: a step that throws has left nothing that `remove` would have to undo. */
+  /** Makes it so. All or nothing: where the kernel refuses, nothing is left that `remove` would have to undo. */
   readonly apply: (session: Session, step: S) => void;
   /** How the kernel differs from what `apply` made. */
   readonly verify: (session: Session, step: S) => Difference[];
@@ -56,7 +56,7 @@ type Kinds = { readonly [K in Step["kind"]]: Kind<Extract<Step, { kind: K }>> };
 const kinds: Kinds = {
   bridge,
   uplink,
-  veth: { ...veth, remove: (session, step) => veth.remove(session, step.hostName) },
+  veth: { ...veth, remove: veth.undo },
   "alternative-name": alternativeName,
   port,
   vlan,

@@ -108,6 +108,12 @@ export function verify(session: Session, step: VethStep): Difference[] {
   return differences;
 }
 
+/** Deletes the pair that `apply` made; one of the same name with another MAC is an earlier container's, and stays. */
+export function undo(session: Session, { hostName, hostMac }: VethStep): void {
+  const link = session.findLink("host", hostName);
+  if (link?.address !== undefined && formatMac(link.address) === hostMac) remove(session, hostName);
+}
+
 /** Deletes the pair by its host's end. Absent is fine; so is a name that something else than a veth holds: not ours. */
 export function remove(session: Session, hostName: string): void {
   const link = session.findLink("host", hostName);

@@ -17,7 +17,8 @@ pub fn within<T>(netns: c_int, call: impl FnOnce() -> Result<T>) -> Result<T> {
     let own = own()?;
     enter(netns)?;
     let result = call();
-    if let Err(errno) = enter(own) {
+    // Again before giving up: want of memory passes, and what is half done would be left to DEL.
+    if let Err(errno) = enter(own).or_else(|_| enter(own)) {
         failure::stop("cannot return to the network namespace of the plugin", &format!("setns: errno {}", errno.0));
     }
     result
