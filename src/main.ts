@@ -5,23 +5,26 @@ import { bridge } from "./bridge/plugin.ts";
 import { readEnvironment } from "./cni/environment.ts";
 import { asCniError, formatError } from "./cni/error-object.ts";
 import { formatResult } from "./cni/format-result.ts";
+import { findKey } from "./cni/json.ts";
 import { readNetworkConfig } from "./cni/network-config.ts";
 import type { Outcome, Plugin } from "./cni/outcome.ts";
 import { checkRequest, declaredVersion } from "./cni/request.ts";
 import { newestVersion, supportedVersions } from "./cni/versions.ts";
 import { warn } from "./cni/warn.ts";
 import { describeErrno } from "./errno.ts";
-import type { CniError } from "./errors.ts";
+import { CniError, Code } from "./errors.ts";
 import type { Host } from "./host.ts";
 import { hostLocal } from "./host-local/plugin.ts";
 import { runTool } from "./tool/command.ts";
+import { RunLog, traceIfAsked } from "./tool/run-log.ts";
 import { version } from "./version.ts";
 
 const STDOUT = 1;
 const STDERR = 2;
 
 /** Answers one call and returns the exit status. The native host runs this and nothing else. */
-export default function main(host: Host): number {
+export default function main(native: Host): number {
+  const host = traceIfAsked(native);
   const name = host.argv[0]?.split("/").at(-1);
   if (name === "bridge") return runPlugin(host, name, bridge);
   if (name === "host-local") return runPlugin(host, name, hostLocal);
@@ -35,23 +38,36 @@ export function runPlugin(host: Host, name: string, plugin: Plugin): number {
     host.write(STDERR, host.encode(about(name)));
     return 0;
   }
+  // VERSION needs nothing, and standard input may never end.
+  if (command === "VERSION") return print(host, `${formatVersions()}\n`);
   let answerVersion = newestVersion;
+  let log = RunLog.open(host, host.getenv("CNI_BRIDGE_LOG"), name);
   try {
-    // VERSION needs nothing, and standard input may never end.
-    if (command === "VERSION") return print(host, `${formatVersions()}\n`);
     const environment = readEnvironment(host);
     const networkConfig = readNetworkConfig(host);
     answerVersion = declaredVersion(networkConfig) ?? newestVersion;
-    const request = checkRequest(environment, networkConfig);
+    log ??= RunLog.open(host, findKey(networkConfig.json, "logFile"), name);
+    const checked = checkRequest(environment, networkConfig);
+    const request = log?.follow(checked) ?? checked;
     // Whoever stops us half way would leave half an attachment. A caller that is gone closes our standard output, and
     // then a finished ADD is undone.
     host.deferSignals();
-    const outcome = plugin[request.verb](host, request);
-    return printResult(host, outcome, request.cniVersion);
-  } catch (error) {
-    return fail(host, asCniError(error), answerVersion);
+    const outcome = plugin[request.verb](log?.host ?? host, request);
+    const status = printResult(host, outcome, request.cniVersion);
+    log?.end(status === 0 ? outcome : { error: unheard });
+    return status;
+  } catch (thrown) {
+    const error = asCniError(thrown);
+    const status = fail(host, error, answerVersion);
+    log?.end({ error });
+    return status;
   }
 }
+
+const unheard = new CniError(
+  Code.ioFailure,
+  "the result could not be written; what was made has been undone",
+);
 
 /** What the reference says when it is called by hand: the plugin's version and the specification's. */
 function about(name: string): string {

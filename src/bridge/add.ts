@@ -123,11 +123,13 @@ function afterPrevious(previous: Result, own: Result): Result {
 /** What the record keeps of the host's side before its gateways are known. */
 function hostSideOf(session: Session, config: Config, { mac }: Identity, mtu: number | undefined): HostSide {
   const netnsCookie = session.route("container").netnsCookie();
+  const homeCookie = session.route("host").netnsCookie();
   const { hairpinMode, promiscMode, portIsolation, vlan, vlanTrunk, vlanFiltering } = config;
   const { preserveDefaultVlan, groupFwdMask, uplink, uplinkForce } = config;
   return {
     mac,
     ...(netnsCookie === undefined ? {} : { netnsCookie }),
+    ...(homeCookie === undefined ? {} : { homeCookie }),
     gateways: [],
     ...(mtu === undefined ? {} : { mtu }),
     hairpinMode,

@@ -25,13 +25,16 @@ export function del(host: Host, request: Request): Outcome {
   // Opened before the link goes, so that the child which waits for that shares it (Session.sendFromChild).
   if (record === undefined || record.ipMasq || record.spoofCheck)
     failures.attempt(() => session.openNetfilter());
+  request.enter?.("link");
   // The link goes before the address is released: a new holder of the address must not meet the old one.
   failures.attempt(() => removePair(session, key, record));
   const wasOthers = failures.attempt(() => veth.removeByContainerEnd(session, request.ifname));
+  request.enter?.("masquerade");
   // The reference knows nothing of records: one that it has left after its DEL says nothing of its own next ADD.
   const known = wasOthers ? undefined : record;
   failures.attempt(() => removeMasquerade(session, attachmentId(request), known));
   failures.attempt(() => removeSpoofCheck(session, attachmentId(request), known));
+  request.enter?.("ipam");
   // The configuration may have changed since; the record tells which plugin has the lease.
   for (const type of new Set([config.ipamType, record?.ipamType ?? ""])) {
     if (type !== "") failures.attempt(() => runIpam(host, request, type, "DEL"));

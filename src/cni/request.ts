@@ -31,6 +31,8 @@ export interface Request {
   readonly cniVersion: string;
   /** The network's name, fit to be a file name. */
   readonly name: string;
+  /** Tells the log that a part of the verb begins; absent where nobody logs. */
+  readonly enter?: (phase: string) => void;
 }
 
 /** Checks name (7), version (1) and verb (4), a wrong type of the first two being code 6. */

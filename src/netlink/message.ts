@@ -27,8 +27,13 @@ export interface Request<T> {
   readonly codec: Codec<T>;
 }
 
+/** Every message type of the tables, in the order of their files. */
+export const requests: Request<unknown>[] = [];
+
 export function request<T>(name: string, type: number, codec: Codec<T>): Request<T> {
-  return { name, type, codec };
+  const row = { name, type, codec };
+  requests.push(row as Request<unknown>);
+  return row;
 }
 
 /** A received message, its body not yet decoded: [start, end) of `view`. */

@@ -7,15 +7,22 @@ import { CniError, Code } from "../errors.ts";
 import type { Host } from "../host.ts";
 import { version } from "../version.ts";
 import { type Command, readWords, UsageError } from "./command-line.ts";
+import { completion } from "./completion.ts";
+import { gc } from "./gc.ts";
 import { formatHelp, formatOverview } from "./help.ts";
+import { lint } from "./lint.ts";
 import { ls } from "./ls.ts";
+import { man } from "./man.ts";
+import { plan } from "./plan-command.ts";
 import { repair } from "./repair.ts";
+import { schema } from "./schema.ts";
 import { complain, print } from "./terminal.ts";
+import { why } from "./why.ts";
 
 const STDOUT = 1;
 
 /** In the order of help. */
-export const commands: readonly Command[] = [ls, repair];
+export const commands: readonly Command[] = [ls, why, repair, gc, lint, plan, schema, completion, man];
 
 /** Runs the command that argv names; status 2 for one that does not exist. */
 export function runTool(host: Host): number {
