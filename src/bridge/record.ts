@@ -43,6 +43,8 @@ export interface HostSide extends HostConfig {
   readonly mac: string;
   /** SO_NETNS_COOKIE of the container's namespace, decimal; absent where the kernel has none. */
   readonly netnsCookie?: string;
+  /** The same of the namespace ADD ran in, where the link's other end is. */
+  readonly homeCookie?: string;
   /** Gateway addresses with prefix, of the bridge or of its VLAN's gateway interface. */
   readonly gateways: readonly string[];
   /** Of a bridge that is made; absent: the kernel's default. */

@@ -40,8 +40,8 @@ export function reclaimAttachment(books: Books, caller: Caller, attachment: Atta
   return names.map((name) => `${name} (${formatOwner(attachment)}, ${cause})`);
 }
 
-/** Frees what is left of a lease file, unless its holder may live. */
-function reclaimRemains({ store, node }: Books, caller: Caller, { name, of }: Remains): string[] {
+/** Frees what is left of a lease file, unless its holder may live; what was freed, for people. */
+export function reclaimRemains({ store, node }: Books, caller: Caller, { name, of }: Remains): string[] {
   if (of === undefined) return tryRemove(store, name) ? [`${name} (an empty file)`] : [];
   const cause = causeOfDeath(store.host, node, caller, of);
   if (cause === undefined || !tryRemove(store, name)) return [];

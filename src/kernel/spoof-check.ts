@@ -75,7 +75,10 @@ interface Names {
   readonly userdata: Uint8Array;
 }
 
-function namesOf({ host }: Session, { containerId, ifname }: AttachmentId): Names {
+function namesOf(
+  { host }: Session,
+  { containerId, ifname }: Pick<AttachmentId, "containerId" | "ifname">,
+): Names {
   const id = `${containerId}-${ifname}`;
   const chain = `cni-br-iface-${id}`;
   return { chains: [chain, `${chain}-mac`], userdata: comment(host, `macspoofchk-${id}`, COMMENT_LENGTH) };
@@ -155,16 +158,18 @@ function sameBytes(a: Uint8Array | undefined, b: Uint8Array): boolean {
   return a?.length === b.length && a.every((byte, index) => byte === b[index]);
 }
 
+function hasChain(session: Session, name: string): boolean {
+  const query = { ...here, name };
+  return session.netfilter().get(`look up chain ${name}`, getChain, query, NO_CHAIN) !== undefined;
+}
+
 /**
  * Puts the removal of all that an attachment has into a batch; false where it has nothing. Where the list of jumps has
  * a gap or is out of date the batch does no harm: it deletes the chains too, and the kernel refuses the whole while a rule
  * jumps to them, and when they have gone (with the table, so that the handles are another's now).
  */
 function addRemoval(session: Session, batch: Batch, names: Names): boolean {
-  const there = names.chains.filter((name) => {
-    const query = { ...here, name };
-    return session.netfilter().get(`look up chain ${name}`, getChain, query, NO_CHAIN) !== undefined;
-  });
+  const there = names.chains.filter((name) => hasChain(session, name));
   if (there.length === 0) return false;
   for (const handle of findJumps(session, names)) batch.add(delRule, { ...here, chain: PREROUTING, handle });
   for (const name of there) batch.add(delChain, { ...here, name });
@@ -219,6 +224,12 @@ export function apply(session: Session, step: SpoofCheckStep): void {
     const changed = round === 0 ? answer.errno === EEXIST : replaces && CHANGED.includes(answer.errno);
     if (!changed || round === ROUNDS) throw refused(answer, step);
   }
+}
+
+/** Whether the attachment has chains, whatever they hold; false where the kernel has no nf_tables. */
+export function hasChains(session: Session, owner: Pick<AttachmentId, "containerId" | "ifname">): boolean {
+  if (!session.openNetfilter()) return false;
+  return namesOf(session, owner).chains.some((name) => hasChain(session, name));
 }
 
 /** Removes whatever the attachment has, by its id alone; absent is fine. */

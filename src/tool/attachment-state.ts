@@ -6,7 +6,7 @@ export type State =
   | "alive"
   /** The namespace is there and the link is not: the container runs without this network. */
   | "cut off"
-  /** The link is there, but the path does not lead to its namespace: somebody may hold that open. */
+  /** One of the two cannot be found, which proves nothing: a process may hold the namespace, or we run in another. */
   | "unclear"
   /** Proved: of an earlier boot, or neither namespace nor link are there any more. */
   | "dead"
@@ -22,6 +22,8 @@ export interface Evidence {
   /** Where the path of ADD leads: to the same namespace, to some namespace of which no more is known, or not there. */
   readonly namespace: "same" | "some" | "gone" | "unknown";
   readonly link: boolean;
+  /** ADD ran in the network namespace that we run in: only there does a link that is not seen not exist. */
+  readonly home: boolean;
 }
 
 export interface Verdict {
@@ -30,20 +32,26 @@ export interface Verdict {
   readonly because: string;
 }
 
-export function judge({ recorded, earlierBoot, namespace, link }: Evidence): Verdict {
+export function judge({ recorded, earlierBoot, namespace, link, home }: Evidence): Verdict {
   if (earlierBoot) return { state: "dead", because: "its lease is of an earlier boot of this machine" };
-  if (!recorded && (namespace !== "gone" || link)) {
+  if (!recorded && (namespace !== "gone" || link || !home)) {
     const because = link ? "no record of it here; its link exists" : "no record of it here";
     return { state: "foreign", because };
   }
   if (namespace === "gone") {
-    return link
-      ? { state: "unclear", because: "its namespace's path is gone, its link exists: a process may hold it" }
-      : { state: "dead", because: "its namespace and its link are gone" };
+    if (link) {
+      const because = "its path does not lead to its namespace, but its link exists: a process may hold it";
+      return { state: "unclear", because };
+    }
+    if (home) return { state: "dead", because: "its namespace and its link are gone" };
+    const because =
+      "its path does not lead to its namespace; whether its link exists cannot be seen from here";
+    return { state: "unclear", because };
   }
   const leads =
     namespace === "same" ? "its path leads to the recorded namespace" : "its path leads to a namespace";
-  return link
-    ? { state: "alive", because: `${leads}, its link exists` }
-    : { state: "cut off", because: `${leads}, but its link is gone` };
+  if (link) return { state: "alive", because: `${leads}, its link exists` };
+  return home
+    ? { state: "cut off", because: `${leads}, but its link is gone` }
+    : { state: "unclear", because: `${leads}; its link cannot be seen from here` };
 }

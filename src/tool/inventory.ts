@@ -6,7 +6,7 @@ import { type AttachmentRecord, DIRECTORY, listNetworks, listRecords } from "../
 import { AT_FDCWD, type Host } from "../host.ts";
 import { isNamespaceGone } from "../host-local/attachment-proof.ts";
 import { Session } from "../kernel/session.ts";
-import { formatPrefix } from "../net/ip.ts";
+import { compareIp, formatPrefix, parseIp } from "../net/ip.ts";
 import { hostVethName } from "../net/names.ts";
 import { getAddr } from "../netlink/if-addr.ts";
 import { AF_UNSPEC, getLink, type Link } from "../netlink/if-link.ts";
@@ -85,10 +85,12 @@ class Joining {
   readonly #holders: Set<LeaseHolder>;
   readonly #seen = new Set<number>();
   readonly found: Found[] = [];
+  readonly #home: string | undefined;
 
   constructor(session: Session, links: readonly Link[], stores: readonly LeaseStore[]) {
     this.#session = session;
     this.#links = links;
+    this.#home = session.route("host").netnsCookie();
     this.#inside = lookIntoNamespaces(session.host, session.route("host"));
     this.#holders = new Set(stores.flatMap(({ holders }) => holders));
   }
@@ -117,6 +119,7 @@ class Joining {
       // A namespace that was found by its link proves nothing of one that was recorded.
       namespace: this.#namespaceState(record?.netns ?? holder?.netns, cookie),
       link: link !== undefined,
+      home: this.#home !== undefined && (record?.hostSide?.homeCookie ?? holder?.homeCookie) === this.#home,
     });
     if (link !== undefined) this.#seen.add(link.index!);
     if (holder !== undefined) this.#holders.delete(holder);
@@ -127,7 +130,7 @@ class Joining {
       network: record?.network ?? holder?.network,
       containerId: record?.containerId ?? holder?.containerId,
       ifname: record?.ifname ?? (holder?.ifname || inside?.ifname),
-      addresses: [...new Set([...leased, ...others])],
+      addresses: [...new Set([...leased, ...others])].sort((a, b) => compareFirst([a], [b])),
       holder,
       record,
       link,
@@ -180,6 +183,16 @@ class Joining {
     });
   }
 
+  /** By network, then by address. */
+  sort(): void {
+    const last = "\uffff";
+    const byNetwork = (a: Found, b: Found) => {
+      const [one, other] = [a.network ?? last, b.network ?? last];
+      return one < other ? -1 : one > other ? 1 : compareFirst(a.addresses, b.addresses);
+    };
+    this.found.sort(byNetwork);
+  }
+
   /** Ports of bridges that neither record nor lease speaks of. */
   addPorts(): void {
     for (const port of this.#ports()) {
@@ -187,6 +200,14 @@ class Joining {
       if (port.linkNetnsid !== undefined) this.#add(undefined, undefined, port, this.#insideOf(port));
     }
   }
+}
+
+/** As numbers; what is no address comes last. */
+function compareFirst(a: readonly string[], b: readonly string[]): number {
+  const [one, other] = [parseIp(a[0] ?? ""), parseIp(b[0] ?? "")];
+  if (one === undefined || other === undefined)
+    return Number(one === undefined) - Number(other === undefined);
+  return compareIp(one, other);
 }
 
 function recordTime(host: Host, { network, key }: AttachmentRecord): number | undefined {
@@ -203,5 +224,6 @@ export function takeInventory(host: Host, dataDirs: Iterable<string>): Inventory
   joining.addRecorded(listNetworks(host).flatMap((network) => listRecords(host, network)));
   joining.addLeased();
   joining.addPorts();
+  joining.sort();
   return { session, links, addresses: listAddresses(session), stores, found: joining.found };
 }

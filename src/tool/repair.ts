@@ -9,24 +9,18 @@ import {
   verifyHostStep,
 } from "../bridge/restore.ts";
 import { asCniError } from "../cni/error-object.ts";
+import { CniError, Code } from "../errors.ts";
 import type { Host } from "../host.ts";
 import { type Difference, formatDifference } from "../kernel/difference.ts";
 import { Session } from "../kernel/session.ts";
 import type { Command, Given } from "./command-line.ts";
 import { complain, Progress, print } from "./terminal.ts";
 
-/** One step that is not as it ought to be. */
-interface Repair {
-  readonly living: Living;
-  readonly step: HostStep;
-  readonly differences: readonly Difference[];
-}
-
 function nameOf({ record }: Living): string {
   return `${record.network} ${record.containerId}/${record.ifname}`;
 }
 
-function text({ living, differences }: Repair): string {
+function text(living: Living, differences: readonly Difference[]): string {
   return differences.map((each) => `${nameOf(living)}: ${formatDifference(each)}\n`).join("");
 }
 
@@ -67,9 +61,13 @@ function run(host: Host, { options }: Given): number {
   const failures = forEachStep(session, living, (one, step) => {
     const differences = verifyHostStep(session, step);
     if (differences.length === 0) return;
-    if (!dry) applyHostStep(session, step);
+    if (!dry) {
+      applyHostStep(session, step);
+      const [left] = verifyHostStep(session, step);
+      if (left !== undefined) throw new CniError(Code.kernelRefused, formatDifference(left));
+    }
     repaired += differences.length;
-    out += text({ living: one, step, differences });
+    out += text(one, differences);
   });
   for (const warning of session.warnings) complain(host, warning);
   const attachments = living.length === 1 ? "1 attachment" : `${living.length} attachments`;
