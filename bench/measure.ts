@@ -1,0 +1,176 @@
+// The measurements: which calls are made in which order. Contenders take turns within each round, and the one that
+// begins changes, so that whatever else the machine does meets all of them alike.
+
+import { type Contender, compete, type Entrant, floor, GATEWAY, ours, reference } from "./contenders.ts";
+import { type Job, type Ran, run } from "./jobs.ts";
+
+/** Longer than the kernel needs to free a deleted link and deleted rules. */
+const SETTLE_MS = 40;
+
+/** Nanoseconds and peak memory by contender and what it did, round by round. */
+export interface Series {
+  readonly contender: string;
+  readonly what: string;
+  readonly ns: number[];
+  readonly rssKb: number[];
+}
+
+interface Turn {
+  readonly entrant: Entrant;
+  readonly what: string;
+  readonly job: Job;
+}
+
+/** The turns of round `round`, begun by another entrant than the round before. */
+function rotate(entrants: readonly Entrant[], round: number): Entrant[] {
+  return entrants.map((_, at) => entrants[(at + round) % entrants.length]!);
+}
+
+function series(turns: readonly Turn[], ran: readonly Ran[]): Series[] {
+  const found = new Map<string, Series>();
+  ran.forEach(({ ns, rssKb }, at) => {
+    const { entrant, what } = turns[at]!;
+    const key = `${entrant.contender.label} ${what}`;
+    const one = found.get(key) ?? { contender: entrant.contender.label, what, ns: [], rssKb: [] };
+    one.ns.push(ns);
+    one.rssKb.push(rssKb);
+    found.set(key, one);
+  });
+  return [...found.values()];
+}
+
+function perform(turns: readonly Turn[]): Series[] {
+  return series(turns, run(turns.map(({ job }) => job)));
+}
+
+export function startUp(rounds: number): Promise<Series[]> {
+  return compete([reference(), floor(), ours()], 0, (entrants) => {
+    const turns: Turn[] = [];
+    for (let round = 0; round < rounds; round++) {
+      for (const entrant of rotate(entrants, round))
+        turns.push({ entrant, what: "VERSION", job: entrant.job("VERSION", 0) });
+    }
+    return perform(turns);
+  });
+}
+
+/** ADD and DEL of a container on a bridge that has another one. */
+export function verbs(contenders: readonly Contender[], rounds: number): Promise<Series[]> {
+  return compete(contenders, 2, (entrants) => {
+    run(entrants.map((entrant) => entrant.job("ADD", 0)));
+    const turns: Turn[] = [];
+    for (let round = 0; round < rounds; round++) {
+      for (const entrant of rotate(entrants, round)) {
+        for (const what of ["ADD", "DEL"] as const)
+          turns.push({ entrant, what, job: entrant.job(what, 1, { settleMs: SETTLE_MS }) });
+      }
+    }
+    return perform(turns);
+  });
+}
+
+/** ADD and DEL of host-local beside that many leases, by that number. */
+export function leases(rounds: Readonly<Record<number, number>>): Promise<Map<number, Series[]>> {
+  return compete([reference(), floor(), ours()], 1, (entrants) => {
+    const found = new Map<number, Series[]>();
+    for (const [text, times] of Object.entries(rounds)) {
+      const count = Number(text);
+      for (const entrant of entrants) entrant.fillLeases(count);
+      // The first call after somebody else has written there reads all of it; that is no growth of every call.
+      for (const verb of ["ADD", "DEL"] as const)
+        run(entrants.map((entrant) => entrant.leaseJob(verb, count, 0)));
+      const turns: Turn[] = [];
+      for (let round = 0; round < times; round++) {
+        for (const entrant of rotate(entrants, round)) {
+          for (const what of ["ADD", "DEL"] as const)
+            turns.push({ entrant, what, job: entrant.leaseJob(what, count, 5) });
+        }
+      }
+      found.set(count, perform(turns));
+    }
+    return found;
+  });
+}
+
+export interface Burst {
+  readonly contender: string;
+  readonly verb: "ADD" | "DEL";
+  readonly parallel: number;
+  /** One of each repetition. */
+  readonly perSecond: number[];
+}
+
+function perSecond(ran: readonly Ran[]): number {
+  const begin = Math.min(...ran.map(({ start }) => start));
+  const end = Math.max(...ran.map(({ start, ns }) => start + ns));
+  return (ran.length * 1e9) / (end - begin);
+}
+
+/** Many containers one after the other and at once, with masquerading. */
+export function bursts(containers: number, levels: readonly number[], times: number): Promise<Burst[]> {
+  const network = { masquerade: "default" } as const;
+  const contenders = [reference({ masquerade: "iptables" }), floor(network), ours(network)];
+  return compete(contenders, containers + 1, (entrants) => {
+    run(entrants.map((entrant) => entrant.job("ADD", containers)));
+    const found = new Map<string, Burst>();
+    for (let time = 0; time < times; time++) {
+      for (const parallel of levels) {
+        for (const entrant of rotate(entrants, time)) {
+          for (const verb of ["ADD", "DEL"] as const) {
+            const jobs = Array.from({ length: containers }, (_, index) =>
+              entrant.job(verb, index, index === 0 ? { settleMs: 1000 } : {}),
+            );
+            const contender = entrant.contender.label;
+            const key = `${contender} ${verb} ${parallel}`;
+            const burst = found.get(key) ?? { contender, verb, parallel, perSecond: [] };
+            burst.perSecond.push(perSecond(run(jobs, parallel)));
+            found.set(key, burst);
+          }
+        }
+      }
+    }
+    return [...found.values()];
+  });
+}
+
+/** ADD of one container after the other on a bridge that keeps them all, with masquerading. */
+export function growth(containers: number): Promise<Series[]> {
+  const network = { masquerade: "default" } as const;
+  const contenders = [
+    reference({ masquerade: "iptables" }),
+    reference({ masquerade: "nftables" }, "reference, nftables"),
+    floor(network),
+    ours(network),
+  ];
+  return compete(contenders, containers, (entrants) => {
+    const turns: Turn[] = [];
+    for (let index = 0; index < containers; index++) {
+      for (const entrant of rotate(entrants, index))
+        turns.push({ entrant, what: "ADD", job: entrant.job("ADD", index) });
+    }
+    return perform(turns);
+  });
+}
+
+export interface Loss {
+  readonly contender: string;
+  readonly lost: number;
+  readonly of: number;
+}
+
+/** Whether a container's first packet, sent as soon as ADD has returned, is lost. */
+export function loss(times: Readonly<Record<string, number>>): Promise<Loss[]> {
+  return compete([reference(), floor(), ours()], 2, (entrants) => {
+    run(entrants.map((entrant) => entrant.job("ADD", 0)));
+    return entrants.map((entrant) => {
+      const of = times[entrant.contender.label]!;
+      const probe = ["/run/netns/c1", GATEWAY] as const;
+      const jobs = Array.from({ length: of }, () => [
+        entrant.job("ADD", 1, { probe }),
+        entrant.job("DEL", 1),
+      ]);
+      const lost = run(jobs.flat()).reduce((sum, { lost }) => sum + lost, 0);
+      return { contender: entrant.contender.label, lost, of };
+    });
+  });
+}
