@@ -1,6 +1,7 @@
 # Bare `make` prints the targets. CI calls these and nothing else.
 
 BINDIR ?= /opt/cni/bin
+PREFIX ?= /usr/local
 DESTDIR ?=
 HOST_TARGET := $(shell rustc -vV 2>/dev/null | sed -n 's/^host: //p')
 TARGET ?= $(HOST_TARGET)
@@ -25,7 +26,7 @@ BYTECODE = "$$(ls -t $(RELEASE)/build/cni-bridge-*/out/plugin.bytecode | head -n
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help preflight build bundle check test test-unit test-kernel test-runtimes test-vm test-native demo install clean \
+.PHONY: help preflight docs schemas install-docs build bundle check test test-unit test-kernel test-runtimes test-vm test-native demo install clean \
 	size bench budget
 
 help:
@@ -37,7 +38,7 @@ preflight:
 ## build          the executable, dist/bridge, and its other names host-local and cni-bridge
 build: dist/bridge
 
-## bundle         src/ as one ES module, build/plugin.js
+## bundle         src/ as ES modules, build/{shared,plugin,tool}.js
 bundle: build/plugin.js
 
 ## check          types, format and lint of TypeScript, Rust and shell
@@ -111,6 +112,18 @@ build/bench/run: bench/run.c
 build/bench/floor.out: bench/floor.c
 	@mkdir -p $(@D)
 	gcc -O2 -static -Wall -Wextra -Werror -o $@ $<
+
+## docs           what is made of src/: schemas/, key tables in docs/, man/, completions/
+docs schemas: $(NODE_MODULES)
+	node scripts/generate.mjs
+
+## install-docs   manual page, completions and schemas into $(DESTDIR)$(PREFIX), /usr/local unless told
+install-docs:
+	install -D -m 0644 -t "$(DESTDIR)$(PREFIX)/share/man/man1" man/cni-bridge.1
+	install -D -m 0644 completions/cni-bridge.bash "$(DESTDIR)$(PREFIX)/share/bash-completion/completions/cni-bridge"
+	install -D -m 0644 -t "$(DESTDIR)$(PREFIX)/share/zsh/site-functions" completions/_cni-bridge
+	install -D -m 0644 -t "$(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d" completions/cni-bridge.fish
+	install -D -m 0644 -t "$(DESTDIR)$(PREFIX)/share/cni-bridge" schemas/*.json
 
 ## clean          everything made here, node_modules excepted
 clean:

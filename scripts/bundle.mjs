@@ -1,15 +1,18 @@
-// Bundles src/main.ts to build/plugin.js: one ES module whose default export is main(host).
-// The bundle is compiled to bytecode next and not shipped, so its length does not matter; names stay as they are
-// because a stack trace shows them. A bundle that would not change is not written: see the Makefile.
+// Bundles src/ to three ES modules in build/: plugin.js, whose default export is main(host); tool.js, what a person calls,
+// which is loaded when it is asked for; shared.js, what both import. They are compiled to bytecode next and not shipped, so
+// their length does not matter; names stay as they are because a stack trace shows them. A module that would not change is
+// not written: see the Makefile.
 
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { basename } from "node:path";
 import { build } from "esbuild";
 
-const target = "build/plugin.js";
-
 const { outputFiles } = await build({
-  entryPoints: ["src/main.ts"],
+  entryPoints: { plugin: "src/main.ts", tool: "src/tool/command.ts" },
   bundle: true,
+  splitting: true,
+  chunkNames: "shared",
+  outdir: "build",
   write: false,
   format: "esm",
   platform: "neutral",
@@ -19,11 +22,11 @@ const { outputFiles } = await build({
   minifySyntax: true,
   logLevel: "warning", // esbuild names what is wrong itself
 }).catch(() => process.exit(1));
-const bundle = outputFiles[0].text;
 
-if (read(target) !== bundle) {
-  mkdirSync("build", { recursive: true });
-  writeFileSync(target, bundle);
+mkdirSync("build", { recursive: true });
+for (const { path, text } of outputFiles) {
+  const target = `build/${basename(path)}`;
+  if (read(target) !== text) writeFileSync(target, text);
 }
 
 function read(path) {

@@ -70,6 +70,8 @@ export interface Host {
    * `spawn` runs is passed each of them.
    */
   deferSignals(): number | Errno;
+  /** The main function of the tool (src/tool/command.ts), loaded when it is asked for: no plugin call needs it. */
+  tool(): (host: Host) => number;
 
   /** `flags` and those of the calls below are the numbers of open-flags.ts on every architecture. */
   openat(dirfd: number, path: string, flags: number, mode: number): number | Errno;

@@ -15,7 +15,6 @@ import { describeErrno } from "./errno.ts";
 import { CniError, Code } from "./errors.ts";
 import type { Host } from "./host.ts";
 import { hostLocal } from "./host-local/plugin.ts";
-import { runTool } from "./tool/command.ts";
 import { RunLog, traceIfAsked } from "./tool/run-log.ts";
 import { version } from "./version.ts";
 
@@ -28,7 +27,7 @@ export default function main(native: Host): number {
   const name = host.argv[0]?.split("/").at(-1);
   if (name === "bridge") return runPlugin(host, name, bridge);
   if (name === "host-local") return runPlugin(host, name, hostLocal);
-  return runTool(host);
+  return host.tool()(host);
 }
 
 /** Answers one call of the plugin that is called `name`. */

@@ -5,8 +5,13 @@ use crate::intrinsics::Chosen;
 use crate::{failure, heap, host, value};
 use rquickjs::{Context, Ctx, Error, Module, Runtime, Value, qjs};
 use std::ffi::CStr;
+use std::ptr::NonNull;
 
-/// The plugin as build.rs compiled it, where this executable holds it.
+/// What a person calls (cni-bridge ls), as build.rs compiled it: no part of a snapshot, since no plugin call needs it.
+static TOOL: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/tool.bytecode"));
+
+/// The plugin as build.rs compiled it, where this executable holds it: the length of what it shares with the tool (u32,
+/// little endian), that module, its own.
 pub const BYTECODE: Option<&[u8]> = {
     #[cfg(feature = "plugin")]
     {
@@ -54,6 +59,17 @@ fn make() -> Result<(Runtime, Context), Error> {
 fn evaluate(ctx: &Ctx, bytecode: &[u8]) -> Result<qjs::JSValue, Error> {
     // Every process would draw the same numbers, as all start from one snapshot. Host.random is what there is.
     ctx.globals().get::<_, rquickjs::Object>("Math")?.remove("random")?;
+    let (length, modules) = bytecode.split_first_chunk().ok_or(Error::Unknown)?;
+    let (shared, plugin) = modules.split_at_checked(u32::from_le_bytes(*length) as usize).ok_or(Error::Unknown)?;
+    if !shared.is_empty() {
+        // SAFETY: as in `load`. It is evaluated when the plugin's module imports it.
+        unsafe { Module::load(ctx.clone(), shared) }?;
+    }
+    load(ctx, plugin)
+}
+
+/// Evaluates a module; its default export.
+fn load(ctx: &Ctx, bytecode: &[u8]) -> Result<qjs::JSValue, Error> {
     // SAFETY: build.rs wrote the bytes with this very version of the engine; who takes a snapshot vouches for the file.
     let module = unsafe { Module::load(ctx.clone(), bytecode) }?;
     let (module, evaluated) = module.eval()?;
@@ -62,6 +78,21 @@ fn evaluate(ctx: &Ctx, bytecode: &[u8]) -> Result<qjs::JSValue, Error> {
     let raw = main.as_raw();
     std::mem::forget(main);
     Ok(raw)
+}
+
+/// The tool's `main`, as the answer to a native call.
+pub struct Tool;
+
+impl value::Answer for Tool {
+    fn into_value(self, context: *mut qjs::JSContext) -> qjs::JSValue {
+        // SAFETY: the engine calls with its live context.
+        let ctx = unsafe { Ctx::from_raw(NonNull::new_unchecked(context)) };
+        load(&ctx, TOOL).unwrap_or_else(|error| {
+            // SAFETY: as above.
+            let why = if error.is_exception() { unsafe { thrown(context) } } else { error.to_string() };
+            failure::stop("internal error", &why)
+        })
+    }
 }
 
 /// Calls `main` and ends the process with the status it returns.

@@ -1,5 +1,6 @@
 //! The native surface: every call of the interface `Host` in src/host.ts, by name, with what it takes and who does it.
 
+use crate::engine;
 use crate::sys::{deadline, file, netns, process, socket, spawn, stop};
 use crate::value::{Answer, Arguments, Refusal, Text};
 use rquickjs::qjs;
@@ -38,6 +39,7 @@ static CALLS: &[Call] = calls! {
     spawn(path, paths, paths, bytes, number) => spawn::spawn;
     sendFromChild(int, bytes, ints)   => process::send_from_child;
     deferSignals()                    => stop::defer;
+    tool()                            => || engine::Tool;
 
     openat(int, path, int, int)       => |dir, path: &CStr, flags, mode| file::openat(dir, path, file::open_flags(flags), mode);
     openInNetns(int, path, int)       => |netns, path: &CStr, flags| netns::open_in_netns(netns, path, file::open_flags(flags));

@@ -1,6 +1,7 @@
 //! The executable in surroundings that a caller may give it: whatever they are, one JSON document comes out.
 
 use std::io::Write;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::OnceLock;
@@ -64,6 +65,15 @@ fn version_is_answered_whatever_streams_are_closed() {
         }
         // Nothing to answer on: no death by a signal, and nothing in whatever was opened next.
         assert!(run(executable, "exec >&-", "VERSION", b"").status.code().is_some());
+    }
+}
+
+#[test]
+fn the_tool_is_loaded_when_a_person_calls() {
+    for executable in executables() {
+        let output = Command::new(executable).arg0("cni-bridge").arg("--version").output().unwrap();
+        assert_eq!(output.status.code(), Some(0));
+        assert!(text(&output.stdout).starts_with("cni-bridge "));
     }
 }
 

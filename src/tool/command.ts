@@ -24,8 +24,8 @@ const STDOUT = 1;
 /** In the order of help. */
 export const commands: readonly Command[] = [ls, why, repair, gc, lint, plan, schema, completion, man];
 
-/** Runs the command that argv names; status 2 for one that does not exist. */
-export function runTool(host: Host): number {
+/** Runs the command that argv names; status 2 for one that does not exist. The entry of this part of the executable. */
+export default function runTool(host: Host): number {
   if (host.getenv("CNI_COMMAND")) return refusePluginCall(host);
   const [, name = "--help", ...words] = host.argv;
   if (name === "--help" || name === "-h") return print(host, formatOverview(commands));

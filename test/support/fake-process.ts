@@ -2,6 +2,7 @@
 // else a Host offers throws, so that a test notices code that reaches for it.
 
 import type { Ended, Errno, Host } from "../../src/host.ts";
+import runTool from "../../src/tool/command.ts";
 
 export interface Program {
   /** The file's type and permission bits; a regular, executable file unless said otherwise. */
@@ -52,6 +53,7 @@ export function fakeProcess(options: FakeProcessOptions = {}): FakeProcess {
     reads: 0,
     spawned: [] as Spawned[],
     waited: 0,
+    tool: () => runTool,
     getenv: (name: string) => env[name],
     deferSignals: () => 0,
     encode: (text: string) => encoder.encode(text),

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { runTool } from "../../src/tool/command.ts";
+import runTool from "../../src/tool/command.ts";
 import { version } from "../../src/version.ts";
 import { fakeProcess } from "../support/fake-process.ts";
 
