@@ -4,6 +4,9 @@ import { defineConfig } from "vitest/config";
 
 const reportDir = process.env.TEST_REPORT_DIR;
 
+/** Those that need more than Node. */
+const TIERS = ["kernel", "faults", "fuzz", "load", "runtimes", "vm"];
+
 /** A tier under `test/<folder>/`, run against the built executable. */
 function tier(folder: string, testTimeout: number) {
   return {
@@ -24,11 +27,14 @@ export default defineConfig({
         test: {
           name: "unit",
           include: ["test/**/*.test.ts"],
-          exclude: ["test/kernel/**", "test/runtimes/**", "test/vm/**"],
+          exclude: TIERS.map((folder) => `test/${folder}/**`),
           testTimeout: 20_000,
         },
       },
       tier("kernel", 60_000),
+      tier("faults", 300_000),
+      tier("fuzz", 300_000),
+      tier("load", 900_000),
       tier("runtimes", 300_000),
       tier("vm", 600_000),
     ],

@@ -21,7 +21,7 @@ export function gc(host: Host, request: Request): Outcome {
   const failures = new Failures();
   if (isValid !== undefined) {
     const session = new Session(host, undefined);
-    for (const record of listRecords(host, request.name)) {
+    for (const record of failures.attempt(() => listRecords(host, request.name)) ?? []) {
       if (isValid(record)) continue;
       failures.attempt(() => {
         removePair(session, record.key, record);

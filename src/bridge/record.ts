@@ -4,7 +4,7 @@
 
 import { isObject, parseJson } from "../cni/json.ts";
 import { warn } from "../cni/warn.ts";
-import { describeErrno, EEXIST, ELOOP, ENOENT, ENOTDIR } from "../errno.ts";
+import { describeErrno, EEXIST, ELOOP, ENOENT, ENOTDIR, EROFS } from "../errno.ts";
 import { AT_FDCWD, type Errno, type Host, ok } from "../host.ts";
 import type { AttachmentId } from "../net/names.ts";
 import {
@@ -207,8 +207,10 @@ export function removeRecord(host: Host, network: string, key: string): void {
   // What stands in its place and is no directory holds no records.
   if ([-ENOENT, -ENOTDIR, -ELOOP].includes(directory)) return;
   ok(directory, "open", `${DIRECTORY}/${network}`);
-  const gone = host.unlinkat(directory, key, 0);
+  let gone = host.unlinkat(directory, key, 0);
   host.unlinkat(directory, `.${key}`, 0);
+  // A read-only file system refuses before it looks whether there is such a file.
+  if (gone === -EROFS && host.fstatat(directory, key, 0) === -ENOENT) gone = -ENOENT;
   host.close(directory);
   if (gone !== -ENOENT) ok(gone, "remove", pathOf(network, key));
   // Not empty while another attachment lives.

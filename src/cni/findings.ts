@@ -37,13 +37,20 @@ export function refuseProblems({ problems }: Findings): void {
   throw new CniError(Code.invalidNetworkConfig, `invalid configuration: ${lines[0]}`, lines.join("\n"));
 }
 
-/** Tells on stderr of every key that has no effect, with the known key it may be a misspelling of. */
+/** So many are named; a document with more is another program's, and to look for what each may mean takes long. */
+const mostWarnings = 20;
+
+/** Tells on stderr of keys that have no effect, with the known key each may be a misspelling of. */
 export function warnUnknownKeys(host: Host, { unknownKeys }: Findings): void {
   const reserved = new Set(protocolKeys.map((key) => key.toLowerCase()));
-  for (const { path, key, known } of unknownKeys) {
-    if (path === key && (reserved.has(key.toLowerCase()) || key.startsWith("cni.dev/"))) continue;
+  const isReserved = ({ path, key }: { readonly path: string; readonly key: string }) =>
+    path === key && (reserved.has(key.toLowerCase()) || key.startsWith("cni.dev/"));
+  const unknown = unknownKeys.filter((each) => !isReserved(each));
+  for (const { path, key, known } of unknown.slice(0, mostWarnings)) {
     const nearest = nearestKey(key, known);
     const hint = nearest === undefined ? "" : `; did you mean ${nearest}?`;
     warn(host, `unknown configuration key ${path} has no effect${hint}`);
   }
+  const more = unknown.length - mostWarnings;
+  if (more > 0) warn(host, `${more} more unknown configuration keys have no effect`);
 }

@@ -9,7 +9,8 @@ export interface CallSite {
   readonly nth: number;
 }
 
-export type Fault = "kill" | "error";
+/** A signal, an error that fits any call, or one errno by name. */
+export type Fault = "kill" | "terminate" | "error" | `E${string}`;
 
 /** What strace must not touch: without them there is no process yet, or none any more. */
 const NEVER = new Set(["execve", "exit_group", "exit", "rt_sigreturn", "arch_prctl"]);
@@ -39,6 +40,14 @@ export function callSites(node: Sandbox, verb: string, conf: Conf, call: PluginC
   return sites;
 }
 
+/** In the words of strace. */
+function injection(fault: Fault, name: string): string {
+  if (fault === "kill") return "signal=KILL";
+  if (fault === "terminate") return "signal=TERM";
+  if (fault === "error") return `error=${MEMORY.has(name) ? "ENOMEM" : "EIO"}`;
+  return `error=${fault}`;
+}
+
 /** Runs the plugin with one fault. */
 export function withFault(
   node: Sandbox,
@@ -48,7 +57,7 @@ export function withFault(
   { name, nth }: CallSite,
   fault: Fault,
 ): PluginEnded {
-  const what = fault === "kill" ? "signal=KILL" : `error=${MEMORY.has(name) ? "ENOMEM" : "EIO"}`;
+  const what = injection(fault, name);
   node.must("tee", [CONF_FILE], { input: confText(conf) });
   const strace = [
     "strace",

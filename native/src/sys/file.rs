@@ -215,7 +215,7 @@ pub fn futimens(fd: c_int, mtime_ms: f64) -> Result<c_int> {
 pub fn flock(fd: c_int, timeout_ms: f64) -> Result<c_int> {
     // SAFETY: flock touches no memory.
     let lock = |operation| check(unsafe { libc::flock(fd, operation) });
-    match lock(libc::LOCK_EX | libc::LOCK_NB) {
+    match retry(|| lock(libc::LOCK_EX | libc::LOCK_NB)) {
         Err(Errno(libc::EWOULDBLOCK)) => {}
         other => return other,
     }
