@@ -4,7 +4,7 @@
 
 import { isObject, parseJson } from "../cni/json.ts";
 import { warn } from "../cni/warn.ts";
-import { describeErrno, EEXIST, ELOOP, ENOENT, ENOTDIR, EROFS } from "../errno.ts";
+import { describeErrno, EEXIST, EISDIR, ELOOP, ENOENT, ENOTDIR, EROFS } from "../errno.ts";
 import { AT_FDCWD, type Errno, type Host, ok } from "../host.ts";
 import type { AttachmentId } from "../net/names.ts";
 import {
@@ -53,6 +53,8 @@ export interface HostSide extends HostConfig {
 
 export const DIRECTORY = "/run/cni-bridge";
 const MAX_BYTES = 65_536;
+/** There is none; what stands in its place and is no directory or file holds none either. */
+const absent: readonly Errno[] = [-ENOENT, -ENOTDIR, -ELOOP];
 
 function pathOf(network: string, key: string): string {
   return `${DIRECTORY}/${network}/${key}`;
@@ -133,21 +135,26 @@ export function writeRecord(host: Host, record: AttachmentRecord, exclusive: boo
   return true;
 }
 
-/** The record of an attachment, or undefined where there is none or it cannot be understood. */
+/** The record of an attachment, or undefined where there is none or it cannot be read or understood. */
 export function readRecord(host: Host, network: string, key: string): AttachmentRecord | undefined {
   const directory = openNetwork(host, network);
   if (directory < 0) return undefined;
   const record = readFrom(host, directory, network, key);
   host.close(directory);
-  return record;
+  return typeof record === "number" ? undefined : record;
 }
 
-function readFrom(host: Host, directory: number, network: string, key: string): AttachmentRecord | undefined {
+function readFrom(
+  host: Host,
+  directory: number,
+  network: string,
+  key: string,
+): AttachmentRecord | undefined | Errno {
   const fd = host.openat(directory, key, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0);
-  if (fd < 0) return undefined;
+  if (fd < 0) return absent.includes(fd) ? undefined : fd;
   const bytes = host.read(fd, MAX_BYTES);
   host.close(fd);
-  if (typeof bytes === "number") return undefined;
+  if (typeof bytes === "number") return bytes === -EISDIR ? undefined : bytes;
   try {
     const record = parseJson(host.decode(bytes), pathOf(network, key));
     return isRecord(record) && record.key === key && record.network === network ? record : undefined;
@@ -157,24 +164,36 @@ function readFrom(host: Host, directory: number, network: string, key: string): 
   }
 }
 
-/** The networks that have records. */
+/** The networks that have records; throws HostError where that cannot be told. */
 export function listNetworks(host: Host): string[] {
-  return listNames(host, openDirectory(host));
+  const directory = openDirectory(host);
+  if (absent.includes(directory)) return [];
+  ok(directory, "open", DIRECTORY);
+  try {
+    return listNames(host, directory, DIRECTORY);
+  } finally {
+    host.close(directory);
+  }
 }
 
-/** Every record of a network. */
+/** Every record of a network; throws HostError where one that is there cannot be read, as nobody would know of it. */
 export function listRecords(host: Host, network: string): AttachmentRecord[] {
-  return listNames(host, openNetwork(host, network))
-    .map((name) => readRecord(host, network, name))
-    .filter((record) => record !== undefined);
+  const path = `${DIRECTORY}/${network}`;
+  const directory = openNetwork(host, network);
+  if (absent.includes(directory)) return [];
+  ok(directory, "open", path);
+  try {
+    return listNames(host, directory, path).flatMap(
+      (key) => ok(readFrom(host, directory, network, key), "read", pathOf(network, key)) ?? [],
+    );
+  } finally {
+    host.close(directory);
+  }
 }
 
-/** What a directory holds but for dot files, and closes it; nothing where it could not be opened. */
-function listNames(host: Host, directory: number | Errno): string[] {
-  if (directory < 0) return [];
-  const names = host.list(directory);
-  host.close(directory);
-  return typeof names === "number" ? [] : names.filter((name) => !name.startsWith("."));
+/** What a directory holds but for dot files. */
+function listNames(host: Host, directory: number, path: string): string[] {
+  return ok(host.list(directory), "list", path).filter((name) => !name.startsWith("."));
 }
 
 const texts = [
@@ -204,8 +223,7 @@ function isRecord(value: unknown): value is AttachmentRecord {
 /** Removes a record, and its directory when it was the last of its network. */
 export function removeRecord(host: Host, network: string, key: string): void {
   const directory = openNetwork(host, network);
-  // What stands in its place and is no directory holds no records.
-  if ([-ENOENT, -ENOTDIR, -ELOOP].includes(directory)) return;
+  if (absent.includes(directory)) return;
   ok(directory, "open", `${DIRECTORY}/${network}`);
   let gone = host.unlinkat(directory, key, 0);
   host.unlinkat(directory, `.${key}`, 0);
