@@ -46,14 +46,15 @@ fn leave_snapshot(path: &CStr, bytecode: Option<&CStr>) -> ! {
 }
 
 /// What Rust would have done: writing to a closed pipe is an error and no death; the three standard streams are open,
-/// since the next file opened would otherwise be one of them and hold what is meant for the caller.
+/// since the next file opened would otherwise be one of them and hold what is meant for the caller. Other than with Rust,
+/// a closed output cannot be written to: an ADD whose result nobody gets must fail.
 fn prepare() {
     // SAFETY: no handler is installed, and the descriptors opened are those that are closed, lowest first.
     unsafe {
         libc::signal(libc::SIGPIPE, libc::SIG_IGN);
         for stream in 0..=2 {
             let closed = libc::fcntl(stream, libc::F_GETFD) == -1 && *libc::__errno_location() == libc::EBADF;
-            if closed && libc::open(c"/dev/null".as_ptr(), libc::O_RDWR) != stream {
+            if closed && libc::open(c"/dev/null".as_ptr(), libc::O_RDONLY) != stream {
                 failure::stop("cannot open /dev/null in place of a closed standard stream", "");
             }
         }
