@@ -36,7 +36,7 @@ export function ours(network: Network = {}, label = "cni-bridge"): Contender {
 
 /** As long as those of the runtimes. */
 function containerId(index: number): string {
-  return index.toString(16).padStart(64, "5");
+  return `c${index.toString(16).padStart(63, "0")}`;
 }
 
 function address(index: number): string {
