@@ -8,11 +8,13 @@ import type { Host } from "../host.ts";
 import { version } from "../version.ts";
 import { type Command, readWords, UsageError } from "./command-line.ts";
 import { completion } from "./completion.ts";
+import { doctor } from "./doctor.ts";
 import { gc } from "./gc.ts";
 import { formatHelp, formatOverview } from "./help.ts";
 import { lint } from "./lint.ts";
 import { ls } from "./ls.ts";
 import { man } from "./man.ts";
+import { metrics } from "./metrics.ts";
 import { plan } from "./plan-command.ts";
 import { repair } from "./repair.ts";
 import { schema } from "./schema.ts";
@@ -22,7 +24,19 @@ import { why } from "./why.ts";
 const STDOUT = 1;
 
 /** In the order of help. */
-export const commands: readonly Command[] = [ls, why, repair, gc, lint, plan, schema, completion, man];
+export const commands: readonly Command[] = [
+  ls,
+  why,
+  doctor,
+  repair,
+  gc,
+  metrics,
+  lint,
+  plan,
+  schema,
+  completion,
+  man,
+];
 
 /** Runs the command that argv names; status 2 for one that does not exist. The entry of this part of the executable. */
 export default function runTool(host: Host): number {
