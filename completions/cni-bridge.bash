@@ -3,7 +3,7 @@ _cni_bridge() {
   local word=${COMP_WORDS[COMP_CWORD]}
   COMPREPLY=()
   if ((COMP_CWORD == 1)); then
-    mapfile -t COMPREPLY < <(compgen -W "ls why repair gc lint plan schema completion man --help --version" -- "$word")
+    mapfile -t COMPREPLY < <(compgen -W "ls why doctor repair gc metrics lint plan schema completion man --help --version" -- "$word")
     return
   fi
   case ${COMP_WORDS[1]} in
@@ -13,11 +13,17 @@ _cni_bridge() {
     why)
       mapfile -t COMPREPLY < <(compgen -W "--json --data-dir --help" -- "$word")
       ;;
+    doctor)
+      mapfile -t COMPREPLY < <(compgen -W "--all --json --conf-dir --data-dir --help" -- "$word")
+      ;;
     repair)
       mapfile -t COMPREPLY < <(compgen -W "--dry-run --help" -- "$word")
       ;;
     gc)
       mapfile -t COMPREPLY < <(compgen -W "--yes --data-dir --help" -- "$word")
+      ;;
+    metrics)
+      mapfile -t COMPREPLY < <(compgen -W "--output --log --conf-dir --data-dir --help" -- "$word")
       ;;
     lint)
       mapfile -t COMPREPLY < <(compgen -W "--json --reference --strict --help" -- "$word")

@@ -75,20 +75,16 @@ function lintRoutes({ sets, routes }: IpamConfig, { config }: Request, at: strin
     if (first === undefined) seen.set(same, index);
     else
       report.value(
-        gw === routes[first]?.gw ? "warning" : "error",
+        "warning",
         `${path}.dst`,
-        `the same destination as routes[${first}]${gw === routes[first]?.gw ? "" : ", by another gateway: the kernel refuses the second (EEXIST)"}`,
+        `the same destination as routes[${first}]: of routes that differ in the gateway alone the kernel uses one`,
       );
     const prefix = parsePrefix(dst);
     const hop = gw === undefined ? undefined : parseIp(gw);
     if (prefix === undefined || hop === undefined) continue;
     if (hop.length !== prefix.ip.length)
       report.value("error", `${path}.gw`, `${gw} is of another family than ${dst}`);
-    else if (
-      subnets.length > 0 &&
-      !subnets.some((subnet) => contains(subnet, hop)) &&
-      !mayBeReached(gw!, routes)
-    )
+    else if (subnets.length > 0 && !subnets.some((subnet) => contains(subnet, hop)))
       report.value(
         "error",
         `${path}.gw`,
@@ -97,15 +93,6 @@ function lintRoutes({ sets, routes }: IpamConfig, { config }: Request, at: strin
   }
   if (subnets.length === 0 && findKey(config, "ipam") !== undefined)
     report.value("note", join(at, "ipam"), "the ranges come from the runtime (capabilities.ipRanges)");
-}
-
-/** A route without a gateway makes next hops reachable. */
-function mayBeReached(gw: string, routes: IpamConfig["routes"]): boolean {
-  const hop = parseIp(gw)!;
-  return routes.some(({ dst, gw: other, scope }) => {
-    const prefix = parsePrefix(dst);
-    return prefix !== undefined && other === undefined && scope === 253 && contains(prefix, hop);
-  });
 }
 
 function lintFiles(

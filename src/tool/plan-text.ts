@@ -5,6 +5,7 @@ import { describeRules } from "../kernel/iptables-chain.ts";
 import { chainOf } from "../kernel/masquerade.ts";
 import { chainName, TABLE } from "../kernel/masquerade-chain.ts";
 import { excludedOf, families, mapOf, subnetOf } from "../kernel/masquerade-rules.ts";
+import { formatRoute } from "../kernel/route.ts";
 import type { Session } from "../kernel/session.ts";
 import { formatRules } from "../kernel/spoof-check.ts";
 import type { Step } from "../kernel/steps.ts";
@@ -110,18 +111,7 @@ const lines: { readonly [K in Step["kind"]]: (step: Of<K>, setting: Setting) => 
     ),
     `ip -n ${netns} link set ${name} up`,
   ],
-  route: ({ ifname, dst, gw, mtu, advmss, priority, table, scope }, { netns }) => [
-    words(
-      `ip -n ${netns} route add ${dst}`,
-      pair("via", gw),
-      `dev ${ifname}`,
-      pair("metric", priority),
-      pair("table", table),
-      pair("scope", scope),
-      pair("mtu", mtu),
-      pair("advmss", advmss),
-    ),
-  ],
+  route: (step, { netns }) => [`ip -n ${netns} route add ${formatRoute(step)}`],
   gateway: ({ link, address, force, siblings }) => [
     `ip addr add ${address} dev ${link}`,
     ...(force

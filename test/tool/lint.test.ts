@@ -120,7 +120,7 @@ const cases: readonly (readonly [string, object, readonly RegExp[]])[] = [
   [
     "a destination by two gateways",
     withIpam({ routes: [{ dst: "10.9.0.0/16" }, { dst: "10.9.0.0/16", gw: "10.1.0.9" }] }),
-    [/^error ipam.routes\[1\].dst: .*EEXIST/],
+    [/^warning ipam.routes\[1\].dst: the same destination as routes\[0\]/],
   ],
   [
     "a resolv.conf that is not there",
