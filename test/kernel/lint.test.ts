@@ -41,21 +41,15 @@ describe("lint", () => {
   it.each([
     ["IPv4's least MTU", { ...conf, mtu: 68 }],
     ["IPv6's least MTU", { ...withIpam({ subnet: "fd00::/64" }), mtu: 1280 }],
-      }),
-  ],
     [
       "one destination by two gateways",
-      withIpam(
-  routes: ["10.1.0.8", "10.1.0.9"].map((gw) => ({ dst: "10.9.0.0/16", gw }));
-  ),
+      withIpam({ routes: ["10.1.0.8", "10.1.0.9"].map((gw) => ({ dst: "10.9.0.0/16", gw })) }),
     ],
-    ["one destination twice", withIpam(
-  routes: [{ dst: "10.9.0.0/16" }, { dst: "10.9.0.0/16" }];
-  )],
-  ])("is right that ADD works with %s", (_what, value) =>
-  expect(lint(value)).toMatchObject({ status: 0, errors: 0 });
-  expect(add(value).status).toBe(0);
-  expect(node.plugin("bridge", "DEL", value, { containerId: "c1", netns: "/run/netns/c1" }).status).toBe(0);
-  node.sh("ip link delete cni0");
-  )
+    ["one destination twice", withIpam({ routes: [{ dst: "10.9.0.0/16" }, { dst: "10.9.0.0/16" }] })],
+  ])("is right that ADD works with %s", (_what, value) => {
+    expect(lint(value)).toMatchObject({ status: 0, errors: 0 });
+    expect(add(value).status).toBe(0);
+    expect(node.plugin("bridge", "DEL", value, { containerId: "c1", netns: "/run/netns/c1" }).status).toBe(0);
+    node.sh("ip link delete cni0");
+  });
 });
