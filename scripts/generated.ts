@@ -59,7 +59,7 @@ const tables: Readonly<Record<string, () => string>> = {
 /** A page with its tables, which stand between `<!-- keys: NAME -->` and `<!-- end of keys -->`, as they should be. */
 export function withTables(page: string): string {
   return page.replace(
-    /(<!-- keys: ([a-z -]+) -->\n)[^]*?(<!-- end of keys -->)/g,
+    /(<!-- keys: ([a-z -]+) -->\n)[\s\S]*?(<!-- end of keys -->)/g,
     (_, begin, name, end) => `${begin}\n${tables[name]!()}\n\n${end}`,
   );
 }

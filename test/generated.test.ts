@@ -22,7 +22,7 @@ describe("generated files", () => {
     const page = "before\n<!-- keys: bridge log -->\nold\n<!-- end of keys -->\nafter <!-- end of keys -->\n";
     const made = withTables(page);
     expect(made).toMatch(
-      /^before\n<!-- keys: bridge log -->\n\n\| key [^]*`logFile`[^]*<!-- end of keys -->\nafter /,
+      /^before\n<!-- keys: bridge log -->\n\n\| key [\s\S]*`logFile`[\s\S]*<!-- end of keys -->\nafter /,
     );
     expect(made).not.toContain("old");
     expect(withTables(made)).toBe(made);
