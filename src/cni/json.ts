@@ -34,7 +34,8 @@ export function findKey(object: Readonly<Record<string, unknown>>, key: string):
   const folded = key.toLowerCase();
   let found: unknown;
   for (const [written, value] of Object.entries(object)) {
-    if (value !== null && written.toLowerCase() === folded) found = value;
+    // No letter becomes an ASCII one and another length by lower-casing; most keys are told apart by theirs.
+    if (written.length === folded.length && value !== null && written.toLowerCase() === folded) found = value;
   }
   return found;
 }
