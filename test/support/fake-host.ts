@@ -497,6 +497,10 @@ export class FakeHost implements Host {
   spawn(): never {
     throw new Error("the fake host runs no programs");
   }
+  tool(): never {
+    throw new Error("no plugin asks for the tool");
+  }
+
   deferSignals(): number {
     return 0;
   }
