@@ -12,6 +12,7 @@ import type { Session } from "../kernel/session.ts";
 import { verify } from "../kernel/steps.ts";
 import { formatMac, parseMac } from "../net/mac.ts";
 import { hostVethName } from "../net/names.ts";
+import type { Link } from "../netlink/if-link.ts";
 import { type Config, readConfig } from "./config.ts";
 import { attachmentId, hostNameOf, type Identity } from "./identity.ts";
 import { runIpam } from "./ipam.ts";
@@ -23,9 +24,9 @@ function refuse(message: string): CniError {
   return new CniError(Code.invalidNetworkConfig, message);
 }
 
-/** A MAC as the kernel's are written here; a listed one may be in upper case. */
-function canonicalMac(text: string | undefined): string {
-  const mac = parseMac(text ?? "");
+/** The MAC that prevResult gives a link, in upper case or not; where it gives none, the one that is there. */
+function expectedMac(text: string | undefined, find: () => Link | undefined): string {
+  const mac = text ? parseMac(text) : find()?.address;
   return mac === undefined ? "" : formatMac(mac);
 }
 
@@ -37,24 +38,24 @@ function identify(session: Session, request: Request, config: Config, previous: 
   if (inside === undefined) {
     throw refuse(`prevResult has no interface ${request.ifname} in sandbox ${request.netns}`);
   }
-  if (!previous.interfaces.some(({ name, sandbox }) => name === config.bridge && sandbox === undefined)) {
+  if (!previous.interfaces.some(({ name, sandbox }) => name === config.bridge && !sandbox)) {
     throw refuse(`prevResult has no interface ${config.bridge} on the host`);
   }
   const id = attachmentId(request);
   const own = hostNameOf(session.host, id, config);
-  const onHost = previous.interfaces.filter(({ sandbox }) => sandbox === undefined);
+  const onHost = previous.interfaces.filter(({ sandbox }) => !sandbox);
   // The reference names the host's end at random; the peer tells which of the listed ones it is.
-  const peer = session.findLink("container", request.ifname)?.link;
-  const named = peer === undefined ? undefined : session.findLinkByIndex("host", peer)?.ifname;
-  const outside = onHost.find(({ name }) => name === own) ?? onHost.find(({ name }) => name === named);
+  const there = session.findLink("container", request.ifname);
+  const peer = there?.link === undefined ? undefined : session.findLinkByIndex("host", there.link)?.ifname;
+  const outside = onHost.find(({ name }) => name === own) ?? onHost.find(({ name }) => name === peer);
   if (outside === undefined)
     throw refuse(`prevResult has no host end of ${request.ifname} on bridge ${config.bridge}`);
   return {
     id,
     key: hostVethName(session.host, id),
     hostName: outside.name,
-    hostMac: canonicalMac(outside.mac),
-    mac: canonicalMac(inside.mac),
+    hostMac: expectedMac(outside.mac, () => session.findLink("host", outside.name)),
+    mac: expectedMac(inside.mac, () => there),
     bridgeMac: "",
     vlanGateway: { mac: "", portName: "", portMac: "" },
   };
