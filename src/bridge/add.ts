@@ -21,7 +21,7 @@ import { allocate } from "./ipam.ts";
 import { openSession } from "./netns.ts";
 import { planAddressing, planLayer2, planLink, planPort } from "./plan.ts";
 import { type AttachmentRecord, type HostSide, readRecord, removeRecord, writeRecord } from "./record.ts";
-import { restoreMasquerade } from "./restore.ts";
+import { restoreRules } from "./restore.ts";
 import { CONTAINER_INTERFACE, planRouting, type Routing } from "./routing.ts";
 
 /** What has been done, to be undone newest first. */
@@ -193,7 +193,7 @@ export function add(host: Host, request: Request): Outcome {
       writeRecord(host, { ...record, addresses, hostSide: { ...hostSide, gateways } }, false);
       applyAll(session, planAddressing(config, identity, routing), undo);
     }
-    if (session.masqueradeWasFlushed) restoreMasquerade(session, id);
+    if (session.rulesWereFlushed) restoreRules(session, id);
     for (const warning of session.warnings) warn(host, warning);
     const own = buildResult(session, request, config, identity, ipam);
     return { result: previous === undefined ? own : afterPrevious(previous, own), undo: () => undo.run() };

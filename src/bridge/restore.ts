@@ -1,5 +1,5 @@
-// What of an attachment lies on the host, by its record, and putting it back: all of it for `repair`, the masquerading for
-// the first ADD that finds the ruleset flushed (a firewall reload). Only what has a live link is restored; the
+// What of an attachment lies on the host, by its record, and putting it back: all of it for `repair`, the nf_tables rules
+// for the first ADD that finds the ruleset flushed (a firewall reload). Only what has a live link is restored; the
 // container's own side goes with its namespace and nobody takes it away.
 
 import type { Host } from "../host.ts";
@@ -62,19 +62,19 @@ export function listLiving(session: Session): Living[] {
     });
 }
 
-/** Puts back the masquerading of every living attachment except `own`, which has just been made. */
-export function restoreMasquerade(session: Session, own: AttachmentId): void {
-  for (const { record } of listLiving(session)) {
+/** Puts back the nf_tables rules of every living attachment except `own`, which has just been made. */
+export function restoreRules(session: Session, own: AttachmentId): void {
+  for (const { record, hostName } of listLiving(session)) {
     const { network, containerId, ifname } = record;
     if (network === own.network && containerId === own.containerId && ifname === own.ifname) continue;
-    if (record.ipMasqBackend !== "nftables") continue;
-    for (const step of planMasquerade(record, record.addresses, record)) {
+    for (const step of planHostSide(session.host, record, hostName)) {
+      if (step.kind !== "masquerade" && step.kind !== "spoof-check") continue;
       try {
-        apply(session, step);
+        if (verify(session, step).length > 0) apply(session, step);
       } catch (error) {
         // Another container's trouble must not fail this one's ADD.
         const why = error instanceof Error ? error.message : `${error}`;
-        session.warnings.push(`cannot put back the masquerading of ${containerId}: ${why}`);
+        session.warnings.push(`cannot put back the rules of ${containerId}: ${why}`);
       }
     }
   }

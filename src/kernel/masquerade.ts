@@ -65,7 +65,7 @@ export function chainOf({ address, owner, exclude, randomFully }: MasqueradeStep
 }
 
 function ensure(session: Session, step: MasqueradeStep): void {
-  if (ensureChain(session, chainOf(step))) session.masqueradeWasFlushed = true;
+  if (ensureChain(session, chainOf(step))) session.rulesWereFlushed = true;
 }
 
 export function apply(session: Session, step: MasqueradeStep): void {
@@ -77,7 +77,7 @@ export function apply(session: Session, step: MasqueradeStep): void {
   };
   const create = NLM_F_CREATE | NLM_F_EXCL;
   // One flush took every chain; the address before this one has noticed.
-  if (session.masqueradeWasFlushed) ensure(session, step);
+  if (session.rulesWereFlushed) ensure(session, step);
   for (let round = 0; round < ROUNDS; round++) {
     const batch = new Batch();
     // A leftover of an earlier holder, or another network's chain: replaced, never merely kept.
@@ -88,7 +88,7 @@ export function apply(session: Session, step: MasqueradeStep): void {
       .add(newSetElem, elementsOf(ip, [element]), create)
       .commit(session.netfilter());
     if (errno === 0) {
-      if (!session.masqueradeWasFlushed && !hasLookups(session)) ensure(session, step);
+      if (!session.rulesWereFlushed && !hasLookups(session)) ensure(session, step);
       return;
     }
     if (errno === ENOENT) ensure(session, step);

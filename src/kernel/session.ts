@@ -15,8 +15,8 @@ export class Session {
   readonly host: Host;
   /** What was refused although the attachment works without it. */
   readonly warnings: string[] = [];
-  /** The masquerade table or its rules had to be made: the first use since boot, or somebody flushed the ruleset. */
-  masqueradeWasFlushed = false;
+  /** A table of ours or its rules had to be made: the first use since boot, or somebody flushed the ruleset. */
+  rulesWereFlushed = false;
   readonly #netns: number | undefined;
   readonly #routes: { [W in Where]?: Socket } = {};
   #netfilter: Socket | undefined;

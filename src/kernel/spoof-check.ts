@@ -13,7 +13,6 @@
 
 import { EAFNOSUPPORT, EBUSY, EEXIST, EINVAL, ENOENT, EOPNOTSUPP, ERANGE } from "../errno.ts";
 import { CniError, Code, NetlinkError } from "../errors.ts";
-import { parseMac } from "../net/mac.ts";
 import type { AttachmentId } from "../net/names.ts";
 import { encode } from "../netlink/codec.ts";
 import { NLM_F_APPEND, NLM_F_CREATE, NLM_F_EXCL } from "../netlink/message.ts";
@@ -26,119 +25,25 @@ import {
   getRule,
   getRuleHead,
   NF_BR_PRE_ROUTING,
-  NF_DROP,
   NFPROTO_BRIDGE,
-  NFT_CMP_EQ,
-  NFT_JUMP,
-  NFT_META_IIFNAME,
-  NFT_PAYLOAD_LL_HEADER,
-  NFT_REG_1,
-  NFT_REG_VERDICT,
-  NFT_RETURN,
   newChain,
   newRule,
   newTable,
   type Rule,
 } from "../netlink/nf-tables.ts";
 import type { Difference } from "./difference.ts";
-import { comment } from "./element-owner.ts";
 import type { Session } from "./session.ts";
-
-export interface SpoofCheckStep {
-  readonly kind: "spoof-check";
-  readonly owner: AttachmentId;
-  /** The host's end, through which the container's frames come. */
-  readonly hostName: string;
-  /** The container's, lower case with colons. */
-  readonly mac: string;
-}
+import { type Names, namesOf, PREROUTING, rulesOf, type SpoofCheckStep } from "./spoof-check-rules.ts";
 
 const here = { family: NFPROTO_BRIDGE, table: "nat" } as const;
-const PREROUTING = "PREROUTING";
 /** NF_BR_PRI_NAT_DST_BRIDGED, nft's "dstnat" of the bridge family. */
 const PRIORITY_DSTNAT = -300;
-const IFNAMSIZ = 16;
-const MAC_LENGTH = 6;
-/** NFT_USERDATA_MAXLEN less type, length and NUL: nft(8) takes longer comments as JSON than in its own language. */
-const COMMENT_LENGTH = 253;
 /** Only who changes the same attachment's rules can be in the way, and a runtime calls for one thing at a time. */
 const ROUNDS = 20;
 /** Somebody changed them between our look and our transaction. */
 const CHANGED: readonly number[] = [EEXIST, ENOENT, EBUSY];
 /** No such table or chain, no chain of a name so long, no nf_tables. */
 const NO_CHAIN: readonly number[] = [ENOENT, ERANGE, EINVAL, EOPNOTSUPP];
-
-interface Names {
-  /** What the host's end jumps to, and the chain it jumps to in turn. */
-  readonly chains: readonly [string, string];
-  /** Of each of its rules. */
-  readonly userdata: Uint8Array;
-}
-
-function namesOf(
-  { host }: Session,
-  { containerId, ifname }: Pick<AttachmentId, "containerId" | "ifname">,
-): Names {
-  const id = `${containerId}-${ifname}`;
-  const chain = `cni-br-iface-${id}`;
-  return { chains: [chain, `${chain}-mac`], userdata: comment(host, `macspoofchk-${id}`, COMMENT_LENGTH) };
-}
-
-function verdict(code: number, chain?: string): Expression {
-  const target = chain === undefined ? { code } : { code, chain };
-  return { kind: "immediate", data: { dreg: NFT_REG_VERDICT, data: { verdict: target } } };
-}
-
-function equals(value: Uint8Array): Expression {
-  return { kind: "cmp", data: { sreg: NFT_REG_1, op: NFT_CMP_EQ, data: { value } } };
-}
-
-interface Rules {
-  readonly chain: string;
-  /** As nft(8) writes them. */
-  readonly texts: readonly string[];
-  readonly rules: readonly (readonly Expression[])[];
-}
-
-/** All rules of an attachment, by chain. */
-function rulesOf({ host }: Session, step: SpoofCheckStep, [chain, macChain]: Names["chains"]): Rules[] {
-  const iifname = new Uint8Array(IFNAMSIZ);
-  iifname.set(host.encode(step.hostName));
-  const source = { base: NFT_PAYLOAD_LL_HEADER, offset: MAC_LENGTH, len: MAC_LENGTH };
-  return [
-    {
-      chain: PREROUTING,
-      texts: [`iifname "${step.hostName}" jump ${chain}`],
-      rules: [
-        [
-          { kind: "meta", data: { dreg: NFT_REG_1, key: NFT_META_IIFNAME } },
-          equals(iifname),
-          verdict(NFT_JUMP, chain),
-        ],
-      ],
-    },
-    { chain, texts: [`jump ${macChain}`], rules: [[verdict(NFT_JUMP, macChain)]] },
-    {
-      chain: macChain,
-      texts: [`ether saddr ${step.mac} return`, "drop"],
-      rules: [
-        [
-          { kind: "payload", data: { dreg: NFT_REG_1, ...source } },
-          equals(parseMac(step.mac)!),
-          verdict(NFT_RETURN),
-        ],
-        [verdict(NF_DROP)],
-      ],
-    },
-  ];
-}
-
-/** The rules as nft(8) writes them, each with its chain. */
-export function formatRules(session: Session, step: SpoofCheckStep): { chain: string; text: string }[] {
-  return rulesOf(session, step, namesOf(session, step.owner).chains).flatMap(({ chain, texts }) =>
-    texts.map((text) => ({ chain, text })),
-  );
-}
 
 function listRules(session: Session, chain: string): Rule[] {
   const purpose = `list chain ${chain} of table bridge nat`;
@@ -158,9 +63,13 @@ function sameBytes(a: Uint8Array | undefined, b: Uint8Array): boolean {
   return a?.length === b.length && a.every((byte, index) => byte === b[index]);
 }
 
+/** A chain of the table, with how many rules and jumps use it; undefined where there is none. */
+function findChain(session: Session, name: string): { readonly use?: number } | undefined {
+  return session.netfilter().get(`look up chain ${name}`, getChain, { ...here, name }, NO_CHAIN);
+}
+
 function hasChain(session: Session, name: string): boolean {
-  const query = { ...here, name };
-  return session.netfilter().get(`look up chain ${name}`, getChain, query, NO_CHAIN) !== undefined;
+  return findChain(session, name) !== undefined;
 }
 
 /**
@@ -206,6 +115,8 @@ function refused({ errno, extack, of }: ReturnType<Batch["commit"]>, step: Spoof
 export function apply(session: Session, step: SpoofCheckStep): void {
   const names = namesOf(session, step.owner);
   const hook = { hooknum: NF_BR_PRE_ROUTING, priority: PRIORITY_DSTNAT };
+  // None at all: the first of a boot, or a flush.
+  if (!findChain(session, PREROUTING)?.use) session.rulesWereFlushed = true;
   for (let round = 0; ; round++) {
     const batch = new Batch();
     // What an earlier holder of the id left is replaced in the same transaction, never added to.

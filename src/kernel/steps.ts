@@ -16,6 +16,7 @@ import * as port from "./port.ts";
 import * as route from "./route.ts";
 import type { Session } from "./session.ts";
 import * as spoofCheck from "./spoof-check.ts";
+import type { SpoofCheckStep } from "./spoof-check-rules.ts";
 import * as sysctl from "./sysctl.ts";
 import * as uplink from "./uplink.ts";
 import * as veth from "./veth.ts";
@@ -38,7 +39,7 @@ export type Step =
   | masquerade.MasqueradeStep
   | iptablesMasquerade.IptablesMasqueradeStep
   | carrier.CarrierStep
-  | spoofCheck.SpoofCheckStep
+  | SpoofCheckStep
   | dad.SettleStep
   | announcement.AnnouncementStep;
 

@@ -7,7 +7,7 @@ import { chainName, TABLE } from "../kernel/masquerade-chain.ts";
 import { excludedOf, families, mapOf, subnetOf } from "../kernel/masquerade-rules.ts";
 import { formatRoute } from "../kernel/route.ts";
 import type { Session } from "../kernel/session.ts";
-import { formatRules } from "../kernel/spoof-check.ts";
+import { formatRules } from "../kernel/spoof-check-rules.ts";
 import type { Step } from "../kernel/steps.ts";
 import { formatIp, formatPrefix } from "../net/ip.ts";
 

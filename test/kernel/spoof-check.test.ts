@@ -78,7 +78,7 @@ beforeEach(() => {
 afterEach(() => {
   for (const id of ["c1", "c2"]) node.run("ip", ["netns", "del", id]);
   node.sh(`nft flush ruleset; ip link del br0 2>/dev/null || :; rm -rf /run/cni-bridge /var/lib/cni/networks
-    for veth in $(ip -br link show type veth | cut -d@ -f1); do ip link del $veth; done`);
+    for veth in $(ip -br link show type veth | cut -d@ -f1); do ip link del $veth 2>/dev/null || :; done`);
 });
 
 describe("ADD with macspoofchk", () => {

@@ -1,0 +1,80 @@
+// A firewall reload takes every rule; the next ADD puts them back for the containers that were there. The oracles are
+// nft's listing, and frames with a wrong source MAC that get through or do not.
+
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { Sandbox } from "../support/sandbox.ts";
+
+const BASE = {
+  cniVersion: "1.0.0",
+  name: "net",
+  type: "bridge",
+  bridge: "br0",
+  isDefaultGateway: true,
+  ipam: { type: "host-local", ranges: [[{ subnet: "10.47.0.0/24" }], [{ subnet: "fd00:47::/64" }]] },
+};
+
+describe.each([
+  { name: "ipMasq", more: { ipMasq: true } },
+  { name: "macspoofchk", more: { macspoofchk: true } },
+  { name: "both", more: { ipMasq: true, macspoofchk: true } },
+])("ADD after a firewall reload, with $name", ({ more }) => {
+  const conf = { ...BASE, ...more };
+  let node: Sandbox;
+  const add = (id: string) => {
+    const ended = node.plugin("bridge", "ADD", conf, { containerId: id, netns: node.addNetns(id) });
+    expect(ended, ended.stdout).toMatchObject({ status: 0, stderr: "" });
+  };
+  /** What nft lists, without what changes with every new set of rules, in an order of its own. */
+  const rules = (): string[] =>
+    node
+      .sh("nft list ruleset")
+      .split("\n")
+      .flatMap((line) => line.replace(/elements = \{|\}$/g, "").split(/,(?= *(?:10\.|fd00:))/))
+      .map((line) => line.trim())
+      .sort();
+
+  beforeEach(async () => {
+    node = await Sandbox.create();
+    for (const id of ["one", "two"]) add(id);
+  });
+  afterEach(() => node.dispose());
+
+  it.each([
+    { name: "the whole ruleset", flush: "nft flush ruleset" },
+    { name: "each table", flush: "nft list tables | sed 's/^/flush /' | nft -f -" },
+  ])("puts back the rules of the others: $name", ({ flush }) => {
+    add("three");
+    const before = rules();
+    const ended = node.plugin("bridge", "DEL", conf, { containerId: "three", netns: "/run/netns/three" });
+    expect(ended.status).toBe(0);
+    node.sh(flush);
+    expect(rules()).not.toEqual(before);
+    node.delNetns("three");
+    // The address after the last one: the same rules but for it.
+    add("three");
+    const changed = (lines: string[]) =>
+      lines.filter((line) => !line.includes("id: three") && !line.includes("three-eth0"));
+    expect(changed(rules())).toEqual(changed(before));
+  });
+});
+
+describe("forwarding", () => {
+  it("keeps an uplink's router advertisements when it is switched on", async () => {
+    const node = await Sandbox.create();
+    try {
+      // An uplink with a default route that a router advertised, and one that lives without.
+      node.sh(`
+        for name in up0 up1; do ip link add $name type veth peer name $name-peer; ip link set $name up; ip link set $name-peer up; done
+        sysctl -qw net.ipv6.conf.up0.accept_ra=1 net.ipv6.conf.up1.accept_ra=1 net.ipv6.conf.all.forwarding=0
+        ip -6 route add default via fe80::1 dev up0 proto ra metric 1024`);
+      const ended = node.plugin("bridge", "ADD", BASE, { containerId: "c1", netns: node.addNetns("c1") });
+      expect(ended, ended.stdout).toMatchObject({ status: 0 });
+      const value = (key: string) => node.must("sysctl", ["-n", `net.ipv6.conf.${key}`]).trim();
+      expect(value("all.forwarding")).toBe("1");
+      expect(value("up0.accept_ra")).toBe("2");
+      expect(value("up1.accept_ra")).toBe("1");
+    } finally {
+      await node.dispose();
+    }
+  });
+});
