@@ -27,7 +27,7 @@ BYTECODE = "$$(ls -t $(RELEASE)/build/cni-bridge-*/out/plugin.bytecode | head -n
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help preflight docs schemas install-docs build bundle check test test-unit test-kernel test-runtimes test-vm test-native demo install clean \
-	size bench budget
+	size bench budget soak
 
 help:
 	@sed -n 's/^## //p' $(firstword $(MAKEFILE_LIST))
@@ -48,7 +48,7 @@ check: build/plugin.js
 	npx biome ci .
 	cargo fmt --manifest-path native/Cargo.toml --check
 	cd native && cargo clippy --locked $(CARGO_TARGET) --all-targets -- -D warnings
-	@if command -v shellcheck >/dev/null; then shellcheck scripts/*.sh scripts/vm/*.sh; else echo "shellcheck is not installed: skipped"; fi
+	@if command -v shellcheck >/dev/null; then shellcheck scripts/*.sh scripts/vm/*.sh examples/*/*.sh; else echo "shellcheck is not installed: skipped"; fi
 
 ## test           unit and native tests: no privilege, no tools but those that build
 test: test-unit test-native
@@ -72,6 +72,11 @@ test-runtimes: build
 ## test-vm        the executable on Debian's kernel in a virtual machine, for VLANs
 test-vm: build build/vm/kernel
 	npx vitest run --project vm
+
+## soak           thousands of containers in that virtual machine: memory and slab stay flat (SOAK_CYCLES, half a second each)
+SOAK_CYCLES ?= 5000
+soak: build build/vm/kernel
+	SOAK_CYCLES=$(SOAK_CYCLES) npx vitest run --project vm test/vm/soak.test.ts --testTimeout=86400000
 
 build/vm/kernel:
 	scripts/vm/fetch-kernel.sh $@

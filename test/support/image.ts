@@ -10,7 +10,7 @@ import { join } from "node:path";
 export const IMAGE = "localhost/busybox:latest";
 
 const BUSYBOX = "/bin/busybox";
-const APPLETS = ["sh", "ip", "ping", "sleep", "cat", "nc", "wget", "httpd"];
+const APPLETS = "sh ip ping sleep cat nc wget httpd cp mv rm ln chmod mkdir echo".split(" ");
 const MANIFEST = "application/vnd.oci.image.manifest.v1+json";
 
 function tar(from: string, archive: string): void {
@@ -43,6 +43,7 @@ export function buildImage(directory: string): string {
     os: "linux",
     // What a pod's sandbox runs, which names no command: it waits for ever.
     config: { Env: ["PATH=/bin"], Cmd: ["sleep", "2147483647"] },
+    history: [{ created_by: "test/support/image.ts" }],
     rootfs: { type: "layers", diff_ids: [layerBlob.digest] },
   };
   const manifest = {

@@ -63,6 +63,7 @@ export class Vm {
       [`${Vm.bin}/${name}`, join(bin, name)],
       [`${Vm.reference}/${name}`, join(REFERENCE, name)],
     ]);
+    plugins.push([`${Vm.reference}/cnitool`, join(REFERENCE, "cnitool")]);
     const directory = mkdtempSync(join(tmpdir(), "cni-bridge-vm-"));
     const file = (name: string) => join(directory, name);
     try {

@@ -2,6 +2,7 @@
 // gateway of a VLAN, and what DEL leaves. The same expectations hold for the reference: DIST=<its directory> runs them
 // against it, the last block excepted.
 
+import { readFileSync } from "node:fs";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { DIST, REFERENCE } from "../support/executables.ts";
 import { Vm } from "../support/vm.ts";
@@ -251,6 +252,32 @@ describe("the gateway of a VLAN", () => {
     const config = gatewayed([IPV4], { vlanTrunk: TRUNK });
     const prevResult = add("c1", config);
     call("CHECK", "c1", { ...config, prevResult });
+  });
+});
+
+describe("conf.d-examples/vlan.conf", () => {
+  const EXAMPLE = readFileSync(new URL("../../conf.d-examples/vlan.conf", import.meta.url), "utf8");
+  const cnitool = (verb: string, id: string) =>
+    vm.run(`${Vm.reference}/cnitool`, [verb, "vlan", `/run/netns/${id}`], {
+      env: { NETCONFPATH: "/run/net.d", CNI_PATH: Vm.bin },
+    });
+
+  it("is added, checked, collected and deleted by cnitool", () => {
+    vm.sh("mkdir -p /run/net.d; cat >/run/net.d/10-vlan.conf", { input: EXAMPLE });
+    for (const id of ["c1", "c2"]) {
+      vm.addNetns(id);
+      expect(cnitool("add", id)).toMatchObject({ status: 0, stderr: "" });
+    }
+    expect(cnitool("status", "c1")).toMatchObject({ status: 0 });
+    expect(cnitool("check", "c1")).toMatchObject({ status: 0, stderr: "" });
+    for (const address of ["10.28.0.1", "10.28.0.3"]) expect(vm.pings("c1", address, 3000)).toBe(true);
+    expect(addresses("vlans0.100")).toEqual(["10.28.0.1/24"]);
+    expect(cnitool("del", "c1")).toMatchObject({ status: 0, stderr: "" });
+    vm.delNetns("c2");
+    expect(cnitool("gc", "c1")).toMatchObject({ status: 0, stderr: "" });
+    expect(Object.keys(vm.snapshot({ exceptMemory: true }).files)).toEqual([]);
+    // What stays is the gateway's own port.
+    expect(vm.json("ip -j link show master vlans0")).toHaveLength(1);
   });
 });
 
