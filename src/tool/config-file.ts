@@ -4,15 +4,17 @@ import { findKey, isObject } from "../cni/json.ts";
 import type { Request } from "../cni/request.ts";
 import { isSupported, newestVersion, undeclaredVersion } from "../cni/versions.ts";
 import { describeErrno } from "../errno.ts";
+import { CniError, Code } from "../errors.ts";
 import { AT_FDCWD, type Host } from "../host.ts";
 import { O_RDONLY } from "../open-flags.ts";
 
 const STDIN = 0;
 const CHUNK = 65_536;
 
-/** The text of a file, "-" being standard input. Throws an Error that names it. */
+/** The text of a file, "-" being standard input. Throws code 5, naming it. */
 export function readText(host: Host, path: string): string {
-  const fail = (errno: number) => new Error(`cannot read ${path}: ${describeErrno(-errno)}`);
+  const fail = (errno: number) =>
+    new CniError(Code.ioFailure, `cannot read ${path}: ${describeErrno(-errno)}`);
   const fd = path === "-" ? STDIN : host.openat(AT_FDCWD, path, O_RDONLY, 0);
   if (fd < 0) throw fail(fd);
   try {

@@ -73,7 +73,7 @@ export const lint: Command = {
   description: `Checks network configurations and lists as the plugins would read them, and beyond: what only an ADD would fail with, keys without effect, misspelt keys, and subnets of several files that overlap. "-" is standard input. Nothing is changed, and no container is needed.
 
 bridge and host-local are checked key by key; of other plugins only what all have in common.`,
-  operands: "FILE | -",
+  operands: "FILE... | -",
   operandCount: [1, 1000],
   options: [
     { name: "--json", summary: "the findings as JSON" },

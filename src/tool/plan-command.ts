@@ -8,6 +8,7 @@ import { planRouting } from "../bridge/routing.ts";
 import { isObject } from "../cni/json.ts";
 import { checkRequest, type Request } from "../cni/request.ts";
 import type { Result } from "../cni/result.ts";
+import { CniError, Code } from "../errors.ts";
 import type { Host } from "../host.ts";
 import { foresee } from "../host-local/foresight.ts";
 import { defaultRouteMtu } from "../kernel/route-mtu.ts";
@@ -88,10 +89,12 @@ function readJson(host: Host, path: string): Readonly<Record<string, unknown>> {
   } catch (error) {
     if (!(error instanceof JsonFault)) throw error;
     const { line, column } = error.place;
-    throw new Error(`${path}:${line}:${column}: ${error.message}`);
+    throw new CniError(Code.decodingFailure, `${path}:${line}:${column}: ${error.message}`);
   }
-  throw new Error(`${path} is not a JSON object`);
+  throw new CniError(Code.decodingFailure, `${path} is not a JSON object`);
 }
+
+const faultsOfConfig: readonly number[] = [Code.invalidNetworkConfig, Code.incompatibleVersion];
 
 function run(host: Host, { operands: [path = "-"], options }: Given): number {
   const containerId = options.get("--container") ?? "example";
@@ -106,8 +109,13 @@ function run(host: Host, { operands: [path = "-"], options }: Given): number {
     }
     const { stdin, config } = requestOf(host, plugin, "ADD", { containerId, ifname, netns });
     const environment = { command: "ADD", containerId, ifname, netns, args: "", path: [] };
-    const request = checkRequest(environment, { stdin, json: config });
-    text += formatPlan(host, request, netns, paint);
+    try {
+      const request = checkRequest(environment, { stdin, json: config });
+      text += formatPlan(host, request, netns, paint);
+    } catch (error) {
+      if (!(error instanceof CniError) || !faultsOfConfig.includes(error.code)) throw error;
+      throw new CniError(error.code, `${error.message} (cni-bridge lint ${path} says where)`, error.details);
+    }
   }
   return print(host, text);
 }

@@ -3,7 +3,10 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
+import { keys as bridgeKeys } from "../../src/bridge/config.ts";
+import type { Findings } from "../../src/cni/shape.ts";
 import { schemas } from "../../src/tool/json-schema.ts";
+import { keysOf } from "../../src/tool/key-docs.ts";
 
 const EXAMPLES = new URL("../../conf.d-examples/", import.meta.url);
 const files = readdirSync(EXAMPLES).filter((file) => file !== "README.md");
@@ -57,5 +60,16 @@ describe("schemas", () => {
     ["conflist", "a misspelt key of a plugin", { ...list, plugins: [{ type: "bridge", brigde: "b" }] }],
   ])("%s refuses %s", (name, _what, value) => {
     expect(accepts(name, value)).toBe(false);
+  });
+
+  const values = ["x", 5, -1, true, [], ["x"], {}];
+  const scalars = keysOf(bridgeKeys.form!).filter(({ path }) => !/[.[]/.test(path));
+
+  it.each(scalars)("accept no type of $path that the plugin refuses", ({ path }) => {
+    for (const value of values.filter((each) => accepts("bridge", { ...bridge, ipam: {}, [path]: each }))) {
+      const findings: Findings = { problems: [], unknownKeys: [] };
+      bridgeKeys({ [path]: value }, "", findings);
+      expect(findings).toEqual({ problems: [], unknownKeys: [] });
+    }
   });
 });

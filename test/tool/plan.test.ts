@@ -71,7 +71,18 @@ describe("plan", () => {
     const host = new FakeHost();
     host.put("/conf", JSON.stringify({ ...conf, vlan: 5000 }));
     expect(() => plan.run(withKernel(host), { operands: ["/conf"], options: new Map() }, [])).toThrow(
-      /vlan: invalid VLAN ID/,
+      /vlan: invalid VLAN ID 5000 .*\(cni-bridge lint \/conf says where\)/,
     );
+  });
+
+  it.each([
+    ["a file that is not there", "/nowhere", /^cannot read \/nowhere: ENOENT/],
+    ["a file that is no JSON", "/torn", /^\/torn:2:1: a key in double quotes/],
+    ["a file that holds no object", "/list", /^\/list is not a JSON object/],
+  ])("says what is wrong with %s", (_what, path, message) => {
+    const host = new FakeHost();
+    host.put("/torn", "{\nx");
+    host.put("/list", "[]");
+    expect(() => plan.run(withKernel(host), { operands: [path], options: new Map() }, [])).toThrow(message);
   });
 });
