@@ -45,6 +45,9 @@ fn leave_snapshot(path: &CStr, bytecode: Option<&CStr>) -> ! {
     }
 }
 
+/// So many an ADD may have open at once, what it takes to undo it included.
+const DESCRIPTORS: libc::rlim_t = 32;
+
 /// What Rust would have done: writing to a closed pipe is an error and no death; the three standard streams are open,
 /// since the next file opened would otherwise be one of them and hold what is meant for the caller. Other than with Rust,
 /// a closed output cannot be written to: an ADD whose result nobody gets must fail.
@@ -58,5 +61,23 @@ fn prepare() {
                 failure::stop("cannot open /dev/null in place of a closed standard stream", "");
             }
         }
+    }
+    allow_descriptors();
+}
+
+/// Whoever runs out of descriptors half way cannot go back either, so this is asked before anything is done.
+fn allow_descriptors() {
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: the kernel fills the structure, or reads it.
+    let too_low = unsafe {
+        let known = libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) == 0;
+        let wanted = libc::rlimit { rlim_cur: DESCRIPTORS, rlim_max: limit.rlim_max };
+        known && limit.rlim_cur < DESCRIPTORS && libc::setrlimit(libc::RLIMIT_NOFILE, &raw const wanted) != 0
+    };
+    if too_low {
+        failure::stop(
+            "the limit of open file descriptors is too low",
+            &format!("RLIMIT_NOFILE is {}, and {DESCRIPTORS} are needed", limit.rlim_max),
+        );
     }
 }
