@@ -1,5 +1,5 @@
-// GC removes what belongs to attachments of its network that the runtime does not list, and nothing else; STATUS tells
-// whether ADD could work, and changes nothing. Oracles: ip, nft, ping, the files, an IPAM plugin that records its calls.
+// GC removes what belongs to attachments of its network that the runtime does not list, and nothing else. Oracles: ip,
+// nft, ping, the files, an IPAM plugin that records its calls.
 
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { Outside } from "../support/outside.ts";
