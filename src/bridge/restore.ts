@@ -62,6 +62,25 @@ export function listLiving(session: Session): Living[] {
     });
 }
 
+/** One step of a living attachment. */
+export interface LivingStep {
+  readonly living: Living;
+  readonly step: HostStep;
+}
+
+/** The host's side of all; what several share (the bridge, its addresses, forwarding) is the first one's. */
+export function planLiving(host: Host, living: readonly Living[]): LivingStep[] {
+  const seen = new Set<string>();
+  return living
+    .flatMap((each) => planHostSide(host, each.record, each.hostName).map((step) => ({ living: each, step })))
+    .filter(({ step }) => {
+      const id = JSON.stringify(step);
+      const isNew = !seen.has(id);
+      seen.add(id);
+      return isNew;
+    });
+}
+
 /** Puts back the nf_tables rules of every living attachment except `own`, which has just been made. */
 export function restoreRules(session: Session, own: AttachmentId): void {
   for (const { record, hostName } of listLiving(session)) {

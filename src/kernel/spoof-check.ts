@@ -20,8 +20,8 @@ import { Batch } from "../netlink/nf-batch.ts";
 import {
   delChain,
   delRule,
-  type Expression,
   getChain,
+  getGen,
   getRule,
   getRuleHead,
   NF_BR_PRE_ROUTING,
@@ -158,16 +158,39 @@ export function remove(session: Session, owner: AttachmentId): void {
   }
 }
 
+/** A rule as text that two equal ones have in common. */
+function contentOf({ expressions = [] }: Pick<Rule, "expressions">): string {
+  return encode(newRule.codec, { expressions }).join();
+}
+
+/** The rules of PREROUTING by their comments, as of one generation of the ruleset: who verifies many reads them once. */
+const jumps = new WeakMap<
+  Session,
+  { readonly generation: number; readonly byComment: Map<string, string[]> }
+>();
+
+function jumpsOf(session: Session, userdata: Uint8Array): readonly string[] {
+  const generation = session.netfilter().get("read the ruleset's generation", getGen, {}, [])?.id ?? 0;
+  let known = jumps.get(session);
+  if (known?.generation !== generation) {
+    const byComment = new Map<string, string[]>();
+    for (const rule of listRules(session, PREROUTING)) {
+      const comment = rule.userdata?.join() ?? "";
+      byComment.set(comment, [...(byComment.get(comment) ?? []), contentOf(rule)]);
+    }
+    known = { generation, byComment };
+    jumps.set(session, known);
+  }
+  return known.byComment.get(userdata.join()) ?? [];
+}
+
 export function verify(session: Session, step: SpoofCheckStep): Difference[] {
   const { chains, userdata } = namesOf(session, step.owner);
-  const content = (expressions: readonly Expression[]) => encode(newRule.codec, { expressions }).join();
   const differences: Difference[] = [];
   for (const { chain, texts, rules } of rulesOf(session, step, chains)) {
     const shared = chain === PREROUTING;
-    const there = listRules(session, chain)
-      .filter((rule) => !shared || sameBytes(rule.userdata, userdata))
-      .map((rule) => content(rule.expressions ?? []));
-    const wanted = rules.map(content);
+    const there = shared ? jumpsOf(session, userdata) : listRules(session, chain).map(contentOf);
+    const wanted = rules.map((expressions) => contentOf({ expressions }));
     // A jump for an earlier host end may stand beside ours; the attachment's own chains hold nothing else.
     const fits = shared ? there.includes(wanted[0]!) : there.join(" ") === wanted.join(" ");
     if (fits) continue;

@@ -1,9 +1,9 @@
 // doctor on attachments: what the living lack, what the dead have left.
 
-import { listLiving, planHostSide, verifyHostStep } from "../bridge/restore.ts";
+import { listLiving, planLiving, verifyHostStep } from "../bridge/restore.ts";
 import { formatDifference } from "../kernel/difference.ts";
 import type { State } from "./attachment-state.ts";
-import { type Check, enumerate, fine, problem, type View, warning } from "./diagnosis.ts";
+import { type Check, counted, enumerate, fine, problem, type View, warning } from "./diagnosis.ts";
 import { listElements } from "./elements.ts";
 import { bare, type Found } from "./inventory.ts";
 import { attachmentName } from "./ls.ts";
@@ -19,19 +19,13 @@ function names(found: readonly Found[]): string {
 const hostSide: Check = ({ inventory }) => {
   const { session } = inventory;
   const living = listLiving(session);
-  const seen = new Set<string>();
-  const missing: string[] = [];
-  for (const { record, hostName } of living) {
-    for (const step of planHostSide(session.host, record, hostName)) {
-      const id = JSON.stringify(step);
-      if (seen.has(id)) continue;
-      seen.add(id);
-      missing.push(...verifyHostStep(session, step).map(formatDifference));
-    }
-  }
+  const missing = planLiving(session.host, living).flatMap(({ step }) =>
+    verifyHostStep(session, step).map(formatDifference),
+  );
   const check = "host side";
-  if (missing.length === 0) return [fine(check, `${living.length} attachments have all that ADD made`)];
-  const text = `${missing.length} things that ADD made are gone or changed, as after a firewall reload: ${missing.length > 1 ? `${missing[0]}; and ${missing.length - 1} more` : missing[0]}`;
+  if (missing.length === 0)
+    return [fine(check, `all that ADD made is there: ${counted(living.length, "attachment")}`)];
+  const text = `${counted(missing.length, "thing")} that ADD made gone or changed, as after a firewall reload: ${missing.length > 1 ? `${missing[0]}; and ${missing.length - 1} more` : missing[0]}`;
   return [problem(check, text, "cni-bridge repair; examples/systemd has a unit that runs it after a reload")];
 };
 

@@ -42,3 +42,8 @@ export function enumerate(items: readonly string[], most = 4): string {
   const others = rest > 0 ? shown : shown.slice(0, -1);
   return others.length === 0 ? (last ?? "") : `${others.join(", ")} and ${last}`;
 }
+
+/** `1 warning`, `2 warnings`. */
+export function counted(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? "" : "s"}`;
+}

@@ -7,7 +7,7 @@ import { attachmentChecks } from "./attachment-checks.ts";
 import type { Command, Given } from "./command-line.ts";
 import { confDirOption, readConfiguration } from "./configured.ts";
 import { dataDirOf, dataDirOption } from "./data-dir.ts";
-import { type Check, type Diagnosis, problem, type View } from "./diagnosis.ts";
+import { type Check, counted, type Diagnosis, problem, type View } from "./diagnosis.ts";
 import { firewallChecks } from "./firewall-checks.ts";
 import { takeInventory } from "./inventory.ts";
 import { kernelChecks } from "./kernel-checks.ts";
@@ -59,7 +59,8 @@ export function formatDiagnoses(diagnoses: readonly Diagnosis[], paint: Paint, a
   }
   const count = (severity: Diagnosis["severity"]) =>
     diagnoses.filter((one) => one.severity === severity).length;
-  return `${text}${count("problem")} problems, ${count("warning")} warnings, ${count("ok")} checks in order\n`;
+  const found = [counted(count("problem"), "problem"), counted(count("warning"), "warning")].join(", ");
+  return `${text}${found}, ${counted(count("ok"), "check")} in order\n`;
 }
 
 /** 2 with a problem, 1 with a warning, 0 otherwise. */

@@ -6,14 +6,15 @@ import { type AttachmentRecord, DIRECTORY, listNetworks, listRecords } from "../
 import { AT_FDCWD, type Host } from "../host.ts";
 import { isNamespaceGone } from "../host-local/attachment-proof.ts";
 import { Session } from "../kernel/session.ts";
-import { compareIp, formatPrefix, parseIp } from "../net/ip.ts";
-import { hostVethName } from "../net/names.ts";
+import { compareIp, formatPrefix, type Ip, parseIp } from "../net/ip.ts";
+import { type AttachmentId, hostVethName } from "../net/names.ts";
 import { getAddr } from "../netlink/if-addr.ts";
 import { AF_UNSPEC, getLink, type Link } from "../netlink/if-link.ts";
 import { AT_SYMLINK_NOFOLLOW } from "../open-flags.ts";
 import { type Evidence, judge, type State } from "./attachment-state.ts";
 import { type LeaseHolder, type LeaseStore, readStores } from "./lease-stores.ts";
 import { type Inside, lookIntoNamespaces, peerKey } from "./namespaces.ts";
+import { Progress } from "./terminal.ts";
 
 /** One container interface, or what is left of it. */
 export interface Found {
@@ -77,12 +78,20 @@ function earliest(times: readonly (number | undefined)[]): number | undefined {
   return known.length === 0 ? undefined : Math.min(...known);
 }
 
+/** Unique, since no network's name has a slash. */
+function holderKey({ network, containerId, ifname }: AttachmentId): string {
+  return `${network}/${containerId}/${ifname}`;
+}
+
 /** Joins what is known of each attachment. */
 class Joining {
   readonly #session: Session;
   readonly #links: readonly Link[];
   readonly #inside: ReadonlyMap<string, Inside>;
-  readonly #holders: Set<LeaseHolder>;
+  /** Leases that no attachment was found for yet, by `holderKey`. */
+  readonly #holders: Map<string, LeaseHolder>;
+  readonly #byName: ReadonlyMap<string, Link>;
+  readonly #byIndex: ReadonlyMap<number, Link>;
   readonly #seen = new Set<number>();
   readonly found: Found[] = [];
   readonly #home: string | undefined;
@@ -92,11 +101,13 @@ class Joining {
     this.#links = links;
     this.#home = session.route("host").netnsCookie();
     this.#inside = lookIntoNamespaces(session.host, session.route("host"));
-    this.#holders = new Set(stores.flatMap(({ holders }) => holders));
+    this.#holders = new Map(stores.flatMap(({ holders }) => holders).map((each) => [holderKey(each), each]));
+    this.#byName = new Map(links.map((link) => [link.ifname!, link]));
+    this.#byIndex = new Map(links.map((link) => [link.index!, link]));
   }
 
   #masterOf(link: Link | undefined): string | undefined {
-    return this.#links.find(({ index }) => link?.master !== undefined && index === link.master)?.ifname;
+    return link?.master === undefined ? undefined : this.#byIndex.get(link.master)?.ifname;
   }
 
   #namespaceState(netns: string | undefined, cookie: string | undefined): Evidence["namespace"] {
@@ -122,7 +133,7 @@ class Joining {
       home: this.#home !== undefined && (record?.hostSide?.homeCookie ?? holder?.homeCookie) === this.#home,
     });
     if (link !== undefined) this.#seen.add(link.index!);
-    if (holder !== undefined) this.#holders.delete(holder);
+    if (holder !== undefined) this.#holders.delete(holderKey(holder));
     const leased = holder?.leases.map(({ name }) => name) ?? [];
     const others = [...(record?.addresses ?? []), ...(inside?.addresses ?? [])].map(bare);
     this.found.push({
@@ -130,7 +141,7 @@ class Joining {
       network: record?.network ?? holder?.network,
       containerId: record?.containerId ?? holder?.containerId,
       ifname: record?.ifname ?? (holder?.ifname || inside?.ifname),
-      addresses: [...new Set([...leased, ...others])].sort((a, b) => compareFirst([a], [b])),
+      addresses: [...new Set([...leased, ...others])].sort((a, b) => compareKnown(parseIp(a), parseIp(b))),
       holder,
       record,
       link,
@@ -151,24 +162,28 @@ class Joining {
   /** Attachments with a record. */
   addRecorded(records: readonly AttachmentRecord[]): void {
     for (const record of records) {
-      const { network, containerId, ifname } = record;
-      const holder = [...this.#holders].find(
-        (each) =>
-          each.network === network &&
-          each.containerId === containerId &&
-          (each.ifname === ifname || each.ifname === ""),
-      );
+      const old = holderKey({ ...record, ifname: "" });
+      const holder = this.#holders.get(holderKey(record)) ?? this.#holders.get(old);
       this.#add(record, holder, findHostEnd(this.#session, record), undefined);
     }
   }
 
   /** Leases without a record: an earlier boot's, or another plugin's. Their links are found by name or by address. */
   addLeased(): void {
-    for (const holder of [...this.#holders]) {
-      const own = this.#session.findLink("host", hostVethName(this.#session.host, holder));
-      const link = own ?? (holder.earlierBoot ? undefined : this.#portOf(holder));
+    const { host } = this.#session;
+    const portOf = new Map<string, Link>();
+    for (const port of this.#ports())
+      for (const address of this.#insideOf(port)?.addresses ?? []) portOf.set(bare(address), port);
+    const progress = new Progress(host, "looking at leases");
+    const holders = [...this.#holders.values()];
+    for (const [done, holder] of holders.entries()) {
+      progress.at(done, holders.length);
+      const own = this.#byName.get(hostVethName(host, holder));
+      const found = holder.leases.map(({ name }) => portOf.get(name)).find((port) => port !== undefined);
+      const link = own ?? (holder.earlierBoot ? undefined : found);
       this.#add(undefined, holder, link, link && this.#insideOf(link));
     }
+    progress.end();
   }
 
   #ports(): Link[] {
@@ -176,21 +191,18 @@ class Joining {
     return this.#links.filter((link) => isPort(link) && !this.#seen.has(link.index!));
   }
 
-  #portOf(holder: LeaseHolder): Link | undefined {
-    return this.#ports().find((port) => {
-      const held = this.#insideOf(port)?.addresses.map(bare) ?? [];
-      return holder.leases.some(({ name }) => held.includes(name));
-    });
-  }
-
   /** By network, then by address. */
   sort(): void {
     const last = "\uffff";
-    const byNetwork = (a: Found, b: Found) => {
-      const [one, other] = [a.network ?? last, b.network ?? last];
-      return one < other ? -1 : one > other ? 1 : compareFirst(a.addresses, b.addresses);
-    };
-    this.found.sort(byNetwork);
+    const keyed = this.found.map((each) => ({
+      each,
+      network: each.network ?? last,
+      ip: parseIp(each.addresses[0] ?? ""),
+    }));
+    keyed.sort((a, b) =>
+      a.network === b.network ? compareKnown(a.ip, b.ip) : a.network < b.network ? -1 : 1,
+    );
+    this.found.splice(0, this.found.length, ...keyed.map(({ each }) => each));
   }
 
   /** Ports of bridges that neither record nor lease speaks of. */
@@ -203,8 +215,7 @@ class Joining {
 }
 
 /** As numbers; what is no address comes last. */
-function compareFirst(a: readonly string[], b: readonly string[]): number {
-  const [one, other] = [parseIp(a[0] ?? ""), parseIp(b[0] ?? "")];
+function compareKnown(one: Ip | undefined, other: Ip | undefined): number {
   if (one === undefined || other === undefined)
     return Number(one === undefined) - Number(other === undefined);
   return compareIp(one, other);

@@ -8,6 +8,7 @@ import { formatAge } from "./age.ts";
 import type { State } from "./attachment-state.ts";
 import type { Command, Given } from "./command-line.ts";
 import { dataDirOf, dataDirOption } from "./data-dir.ts";
+import { counted } from "./diagnosis.ts";
 import { type Found, type Inventory, isBridge, takeInventory } from "./inventory.ts";
 import { type Paint, paintFor, print, printJson } from "./terminal.ts";
 
@@ -86,14 +87,17 @@ function describeBridge(name: string | undefined, bridge: Bridge | undefined): s
   if (name === undefined) return "no bridge";
   if (bridge === undefined) return `bridge ${name}, missing`;
   const address = bridge.addresses.length === 0 ? "no address" : bridge.addresses.join(" ");
-  const ports = bridge.ports === 1 ? "1 port" : `${bridge.ports} ports`;
-  return `bridge ${name}, ${bridge.up ? "up" : "down"}, ${address}, mtu ${bridge.mtu}, ${ports}`;
+  return `bridge ${name}, ${bridge.up ? "up" : "down"}, ${address}, mtu ${bridge.mtu}, ${counted(bridge.ports, "port")}`;
 }
 
 /** Keys in the order in which they come first. */
 function groupBy<T>(items: readonly T[], key: (item: T) => string): Map<string, T[]> {
   const groups = new Map<string, T[]>();
-  for (const item of items) groups.set(key(item), [...(groups.get(key(item)) ?? []), item]);
+  for (const item of items) {
+    const group = groups.get(key(item));
+    if (group === undefined) groups.set(key(item), [item]);
+    else group.push(item);
+  }
   return groups;
 }
 

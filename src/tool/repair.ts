@@ -2,10 +2,10 @@
 
 import {
   applyHostStep,
-  type HostStep,
   type Living,
+  type LivingStep,
   listLiving,
-  planHostSide,
+  planLiving,
   verifyHostStep,
 } from "../bridge/restore.ts";
 import { asCniError } from "../cni/error-object.ts";
@@ -14,6 +14,7 @@ import type { Host } from "../host.ts";
 import { type Difference, formatDifference } from "../kernel/difference.ts";
 import { Session } from "../kernel/session.ts";
 import type { Command, Given } from "./command-line.ts";
+import { counted } from "./diagnosis.ts";
 import { complain, Progress, print } from "./terminal.ts";
 
 function nameOf({ record }: Living): string {
@@ -24,60 +25,80 @@ function text(living: Living, differences: readonly Difference[]): string {
   return differences.map((each) => `${nameOf(living)}: ${formatDifference(each)}\n`).join("");
 }
 
-/** Calls `each` for every step of every living attachment, what they share once; failures are told and counted. */
-function forEachStep(
-  session: Session,
-  living: readonly Living[],
-  each: (living: Living, step: HostStep) => void,
-): number {
-  const { host } = session;
-  const seen = new Set<string>();
-  const progress = new Progress(host, "looking at attachments");
-  let failures = 0;
-  for (const [done, one] of living.entries()) {
-    progress.at(done, living.length);
-    for (const step of planHostSide(host, one.record, one.hostName)) {
-      const id = JSON.stringify(step);
-      if (seen.has(id)) continue;
-      seen.add(id);
-      try {
-        each(one, step);
-      } catch (error) {
-        failures++;
-        complain(host, `${nameOf(one)}: ${asCniError(error).message}`);
-      }
+/** Calls `each` for every task; what it throws is told. Returns the tasks that failed. */
+function forEach(
+  host: Host,
+  what: string,
+  tasks: readonly LivingStep[],
+  each: (task: LivingStep) => void,
+): LivingStep[] {
+  const progress = new Progress(host, what);
+  const failed = tasks.filter((task, done) => {
+    progress.at(done, tasks.length);
+    try {
+      each(task);
+      return false;
+    } catch (error) {
+      complain(host, `${nameOf(task.living)}: ${asCniError(error).message}`);
+      return true;
+    }
+  });
+  progress.end();
+  return failed;
+}
+
+type Found = Map<LivingStep, readonly Difference[]>;
+
+/** The tasks that are not done; failures are added to `failed`. */
+function look(session: Session, tasks: readonly LivingStep[], failed: Set<LivingStep>): Found {
+  const found: Found = new Map();
+  const unknown = forEach(session.host, "looking", tasks, (task) => {
+    const differences = verifyHostStep(session, task.step);
+    if (differences.length > 0) found.set(task, differences);
+  });
+  for (const task of unknown) failed.add(task);
+  return found;
+}
+
+/**
+ * Looks at all, does what is to be done, and looks again, until nothing new is found: a bridge that was made has settings
+ * that could not be looked at before. Whoever looks at all before anything is changed reads the rules once.
+ */
+function repairAll(session: Session, tasks: readonly LivingStep[], failed: Set<LivingStep>): Found {
+  const repaired: Found = new Map();
+  for (;;) {
+    const rest = tasks.filter((task) => !failed.has(task));
+    const found = look(session, rest, failed);
+    if (found.size === 0) return repaired;
+    const unrepaired = forEach(session.host, "repairing", [...found.keys()], (task) => {
+      const [difference] = found.get(task)!;
+      if (repaired.has(task)) throw new CniError(Code.kernelRefused, formatDifference(difference!));
+      applyHostStep(session, task.step);
+    });
+    for (const task of unrepaired) failed.add(task);
+    for (const [task, differences] of found) {
+      if (failed.has(task)) repaired.delete(task);
+      else repaired.set(task, differences);
     }
   }
-  progress.end();
-  return failures;
 }
 
 function run(host: Host, { options }: Given): number {
   const session = new Session(host, undefined);
   const living = listLiving(session);
   const dry = options.has("--dry-run");
-  let out = "";
-  let repaired = 0;
-  const failures = forEachStep(session, living, (one, step) => {
-    const differences = verifyHostStep(session, step);
-    if (differences.length === 0) return;
-    if (!dry) {
-      applyHostStep(session, step);
-      const [left] = verifyHostStep(session, step);
-      if (left !== undefined) throw new CniError(Code.kernelRefused, formatDifference(left));
-    }
-    repaired += differences.length;
-    out += text(one, differences);
-  });
+  const tasks = planLiving(host, living);
+  const failed = new Set<LivingStep>();
+  const found = dry ? look(session, tasks, failed) : repairAll(session, tasks, failed);
   for (const warning of session.warnings) complain(host, warning);
-  const attachments = living.length === 1 ? "1 attachment" : `${living.length} attachments`;
-  const done = dry ? "to repair" : "repaired";
-  const summary =
-    repaired === 0 && failures === 0
-      ? `${attachments}, nothing to repair\n`
-      : `${attachments}, ${repaired} ${done}${failures > 0 ? `, ${failures} failed` : ""}\n`;
-  const printed = print(host, out + summary);
-  return failures > 0 ? 1 : printed;
+  const attachments = counted(living.length, "attachment");
+  const count = [...found.values()].flat().length;
+  const failures = failed.size > 0 ? `, ${failed.size} failed` : "";
+  const done =
+    count === 0 && failures === "" ? "nothing to repair" : `${count} ${dry ? "to repair" : "repaired"}`;
+  const lines = [...found].map(([task, differences]) => text(task.living, differences));
+  const printed = print(host, `${lines.join("")}${attachments}, ${done}${failures}\n`);
+  return failures === "" ? printed : 1;
 }
 
 export const repair: Command = {

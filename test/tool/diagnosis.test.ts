@@ -26,7 +26,7 @@ describe("formatDiagnoses", () => {
         "          fix: mend it",
         "warning  c: worn",
         "          fix: look at it",
-        "1 problems, 1 warnings, 1 checks in order",
+        "1 problem, 1 warning, 1 check in order",
         "",
       ].join("\n"),
     );
