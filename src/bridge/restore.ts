@@ -6,7 +6,7 @@ import type { Host } from "../host.ts";
 import type { Difference } from "../kernel/difference.ts";
 import * as membership from "../kernel/membership.ts";
 import type { Session } from "../kernel/session.ts";
-import { apply, type Step, verify } from "../kernel/steps.ts";
+import { apply, remove, type Step, verify } from "../kernel/steps.ts";
 import type { AttachmentId } from "../net/names.ts";
 import { findHostEnd } from "./attachment.ts";
 import { identifyShared } from "./identity.ts";
@@ -90,6 +90,8 @@ export function restoreRules(session: Session, own: AttachmentId): void {
       if (step.kind !== "masquerade" && step.kind !== "spoof-check") continue;
       try {
         if (verify(session, step).length > 0) apply(session, step);
+        // Its DEL may have come before us. One that comes later removes the link first, and then what was put back here.
+        if (findHostEnd(session, record) === undefined) remove(session, step);
       } catch (error) {
         // Another container's trouble must not fail this one's ADD.
         const why = error instanceof Error ? error.message : `${error}`;

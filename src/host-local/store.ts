@@ -21,6 +21,7 @@ import {
   S_IFMT,
   S_IFREG,
 } from "../open-flags.ts";
+import { indexDir } from "./attachment-index.ts";
 import { describeLockHolder } from "./lock-holder.ts";
 import { readSmallFile, writeSmallFile } from "./small-file.ts";
 
@@ -64,6 +65,7 @@ export function withStore<T>(
     // Whoever only reads makes no lock; nor can anybody be writing who has not made one.
     const unlocked = lock === -ENOENT && make === "nothing";
     if (!unlocked) takeLock(host, ok(lock, "open", `${path}/lock`), path, lockTimeoutMs);
+    if (make !== "nothing") removePlantedIndex(host, dir);
     return use({ host, path, dir });
   } finally {
     if (lock >= 0) host.close(lock);
@@ -80,6 +82,11 @@ export function lookAtStore<T>(host: Host, path: string, use: (store: Store) => 
   } finally {
     host.close(dir);
   }
+}
+
+/** A symbolic link in place of the index's directory is nobody's: we would write through it. */
+function removePlantedIndex(host: Host, dir: number): void {
+  if (typeof host.readlinkat(dir, indexDir) === "string") host.unlinkat(dir, indexDir, 0);
 }
 
 function openDirectory(host: Host, path: string, create: boolean): number | undefined {
