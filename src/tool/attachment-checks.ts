@@ -25,7 +25,7 @@ const hostSide: Check = ({ inventory }) => {
   const check = "host side";
   if (missing.length === 0)
     return [fine(check, `all that ADD made is there: ${counted(living.length, "attachment")}`)];
-  const text = `${counted(missing.length, "thing")} that ADD made gone or changed, as after a firewall reload: ${missing.length > 1 ? `${missing[0]}; and ${missing.length - 1} more` : missing[0]}`;
+  const text = `gone or changed of what ADD made, as after a firewall reload: ${missing.length > 1 ? `${missing[0]}; and ${missing.length - 1} more` : missing[0]}`;
   return [problem(check, text, "cni-bridge repair; examples/systemd has a unit that runs it after a reload")];
 };
 
