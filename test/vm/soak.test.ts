@@ -32,16 +32,18 @@ const ROUND = `
   cat >/tmp/conf
   sed 's/}$/,"cni.dev\\/valid-attachments":[]}/' /tmp/conf >/tmp/gc
   export CNI_IFNAME=eth0 CNI_PATH=${Vm.bin}
-  add() { CNI_COMMAND=ADD CNI_CONTAINERID=$1 CNI_NETNS=/run/netns/$1 ${Vm.bin}/bridge </tmp/conf >/tmp/result; }
-  del() { CNI_COMMAND=DEL CNI_CONTAINERID=$1 CNI_NETNS=$2 ${Vm.bin}/bridge </tmp/conf; }
+  bridge() { CNI_COMMAND=$1 CNI_CONTAINERID=$2 CNI_NETNS=$3 exec ${Vm.bin}/bridge </tmp/conf >/tmp/result; }
+  call() { (bridge "$@") || { cat /tmp/result >&2; exit 1; }; }
+  add() { call ADD $1 /run/netns/$1; }
+  del() { call DEL $1 "$2"; }
   i=$FROM
   while [ $i -lt $TO ]; do
     id=soak-$i
     ip netns add $id
     case $((i % 4)) in
-    0) add $id; del $id /run/netns/$id; ip netns del $id ;;
+    0) add $id; grep -q sandbox /tmp/result; del $id /run/netns/$id; ip netns del $id ;;
     1) add $id; ip netns del $id; del $id '' ;;
-    2) (add $id) & pid=$!; usleep $((i * 997 % 60000)); kill -9 $pid 2>/dev/null; wait $pid || :
+    2) (bridge ADD $id /run/netns/$id) & pid=$!; usleep $((i * 997 % 60000)); kill -9 $pid; wait $pid || :
        ip netns del $id; del $id '' ;;
     3) add $id; ip netns del $id ;;
     esac
