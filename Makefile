@@ -26,7 +26,8 @@ BYTECODE = "$$(ls -t $(RELEASE)/build/cni-bridge-*/out/plugin.bytecode | head -n
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help preflight docs schemas install-docs build bundle check test test-unit test-kernel test-runtimes test-vm test-native demo install clean \
+.PHONY: help preflight docs schemas install-docs build bundle check test test-unit test-kernel test-runtimes test-vm test-native \
+	test-faults test-fuzz load test-sanitize reproduce sbom audit demo install clean \
 	size bench budget soak
 
 help:
@@ -48,6 +49,7 @@ check: build/plugin.js
 	npx biome ci .
 	cargo fmt --manifest-path native/Cargo.toml --check
 	cd native && cargo clippy --locked $(CARGO_TARGET) --all-targets -- -D warnings
+	node scripts/sbom.mjs --check
 	@if command -v shellcheck >/dev/null; then shellcheck scripts/*.sh scripts/vm/*.sh examples/*/*.sh; else echo "shellcheck is not installed: skipped"; fi
 
 ## test           unit and native tests: no privilege, no tools but those that build
@@ -80,6 +82,35 @@ soak: build build/vm/kernel
 
 build/vm/kernel:
 	scripts/vm/fetch-kernel.sh $@
+
+## test-faults    errnos and signals at every system call (root; strace)
+test-faults: build
+	npx vitest run --project faults
+
+## test-fuzz      hostile input to the executable (root; FUZZ_RUNS, FUZZ_SEED)
+test-fuzz: build
+	npx vitest run --project fuzz
+
+## load           hundreds of containers up and down, with kills, for LOAD_SECONDS (root; 600 unless told)
+load: build
+	LOAD_SECONDS=$(or $(LOAD_SECONDS),600) npx vitest run --project load
+
+## test-sanitize  the native tests under valgrind, or AddressSanitizer where nightly Rust is installed
+test-sanitize: build/plugin.js
+	scripts/sanitize.sh
+
+## reproduce      two builds in different directories give the same bytes
+reproduce: $(NODE_MODULES)
+	scripts/reproduce.sh
+
+## sbom           sbom.cdx.json from both lock files; `make check` says when it is not current
+sbom:
+	node scripts/sbom.mjs
+
+## audit          the lock files against the advisory databases, for maintainers (network; cargo install cargo-audit)
+audit:
+	npm audit
+	cd native && cargo audit
 
 ## demo           what it does, step by step (root)
 demo: build
@@ -139,14 +170,15 @@ $(NODE_MODULES): package.json package-lock.json
 	@touch $@
 
 # bundle.mjs leaves an unchanged bundle alone, so that an edit of types or comments costs no native build.
-build/plugin.js: build/.bundled ;
+BUNDLE := build/shared.js build/plugin.js build/tool.js
+$(BUNDLE): build/.bundled ;
 build/.bundled: $(TS_SOURCES) scripts/bundle.mjs $(NODE_MODULES) | preflight
 	node scripts/bundle.mjs
 	@touch $@
 
 # What cargo makes can only write a copy of itself in which the engine is started and the plugin loaded. An executable for
 # another machine cannot run here: it holds the plugin as bytecode, and starts its engine each time.
-dist/bridge: build/plugin.js $(RUST_SOURCES) Makefile
+dist/bridge: $(BUNDLE) $(RUST_SOURCES) Makefile
 	cd native && cargo build --locked --release $(or $(CARGO_TARGET),--no-default-features)
 	@mkdir -p dist
 	$(if $(CARGO_TARGET),cp $(RELEASE)/cni-bridge dist/bridge.new,$(RELEASE)/cni-bridge --snapshot dist/bridge.new $(BYTECODE))

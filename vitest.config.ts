@@ -1,4 +1,4 @@
-// The four tiers, by what they need: docs/testing.md. With TEST_REPORT_DIR set, each run also leaves its figures there.
+// The tiers, by what they need: docs/testing.md. With TEST_REPORT_DIR set, each run also leaves its figures there.
 
 import { defineConfig } from "vitest/config";
 

@@ -21,7 +21,7 @@ function count(tier, passed, failed) {
 function countVitest(report) {
   let failed = 0;
   for (const { name: path, status, assertionResults } of report.testResults) {
-    const tier = /\/test\/(kernel|runtimes|vm)\//.exec(path)?.[1] ?? "unit";
+    const tier = /\/test\/(kernel|faults|fuzz|load|runtimes|vm)\//.exec(path)?.[1] ?? "unit";
     const passes = assertionResults.filter((result) => result.status === "passed").length;
     const fails = assertionResults.filter((result) => result.status === "failed").length;
     // A file that could not be loaded, or whose set-up failed, has failed without a failed test.

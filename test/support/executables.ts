@@ -75,6 +75,9 @@ function installReference(paths: readonly string[]): void {
 const SANDBOX = ["unshare", "nsenter", "ip", "bridge", "nft", "iptables", "busybox", "bash"];
 const COMMANDS: Readonly<Record<string, readonly string[]>> = {
   kernel: [...SANDBOX, "strace"],
+  faults: [...SANDBOX, "strace"],
+  fuzz: SANDBOX,
+  load: SANDBOX,
   runtimes: [...SANDBOX, "tar", "tc", "containerd", "ctr", "runc", "podman", "conmon"],
   vm: ["qemu-system-x86_64", "setpriv", "mkfifo", "ldd"],
   bench: [...SANDBOX, "strace", "valgrind"],
