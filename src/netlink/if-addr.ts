@@ -1,6 +1,7 @@
 // Addresses: struct ifaddrmsg and IFA_* attributes, include/uapi/linux/if_addr.h.
 
-import { attrs, body, bytes, type Infer, struct, u8, u32 } from "./codec.ts";
+import { attrs, body } from "./attributes.ts";
+import { bytes, type Infer, struct, u8, u32 } from "./codec.ts";
 import { request } from "./message.ts";
 
 /** Usable at once, without duplicate address detection. */

@@ -1,7 +1,8 @@
 // Bridge ports and their VLANs: AF_BRIDGE messages, include/uapi/linux/if_bridge.h. Kept apart from if-link.ts because
 // the kernel uses the same attribute numbers for other things there (IFLA_AF_SPEC).
 
-import { attrs, body, list, struct, u16, u32 } from "./codec.ts";
+import { attrs, body, list } from "./attributes.ts";
+import { struct, u16, u32 } from "./codec.ts";
 import { brport, ifinfomsg } from "./if-link.ts";
 import { request } from "./message.ts";
 

@@ -1,6 +1,7 @@
 // Links: struct ifinfomsg and IFLA_* attributes, include/uapi/linux/if_link.h and rtnetlink.h.
 
-import { attrs, body, bytes, type Infer, i32, list, str, struct, tagged, u8, u16, u32 } from "./codec.ts";
+import { attrs, body, list, tagged } from "./attributes.ts";
+import { bytes, type Infer, i32, str, struct, u8, u16, u32 } from "./codec.ts";
 import { request } from "./message.ts";
 
 export const AF_UNSPEC = 0;

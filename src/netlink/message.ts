@@ -1,7 +1,8 @@
 // nlmsghdr, acknowledgements with extended acks, and the pairing of a message type with its body.
 // Layout: include/uapi/linux/netlink.h.
 
-import { align, attrs, type Codec, reserve, str, u32, viewOf, type Writer } from "./codec.ts";
+import { attrs } from "./attributes.ts";
+import { align, type Codec, reserve, str, u32, viewOf, type Writer } from "./codec.ts";
 
 export const NLM_F_REQUEST = 0x1;
 export const NLM_F_MULTI = 0x2;

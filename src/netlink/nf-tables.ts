@@ -1,21 +1,8 @@
 // nf_tables: struct nfgenmsg and NFTA_* attributes, include/uapi/linux/netfilter/{nfnetlink,nf_tables}.h.
 // Numbers inside nf_tables attributes are big endian.
 
-import {
-  attrs,
-  body,
-  bytes,
-  type Infer,
-  i32be,
-  list,
-  str,
-  struct,
-  tagged,
-  u8,
-  u16be,
-  u32be,
-  u64be,
-} from "./codec.ts";
+import { attrs, body, list, tagged } from "./attributes.ts";
+import { bytes, type Infer, i32be, str, struct, u8, u16be, u32be, u64be } from "./codec.ts";
 import { request } from "./message.ts";
 
 export const NFPROTO_INET = 1;

@@ -1,6 +1,7 @@
 // Routes and namespace ids: struct rtmsg, RTA_* and NETNSA_*, include/uapi/linux/{rtnetlink,net_namespace}.h.
 
-import { align, attrs, body, bytes, type Codec, type Infer, i32, struct, u8, u16, u32 } from "./codec.ts";
+import { attrs, body } from "./attributes.ts";
+import { align, bytes, type Codec, type Infer, i32, struct, u8, u16, u32 } from "./codec.ts";
 import { request } from "./message.ts";
 
 export const RT_TABLE_UNSPEC = 0;

@@ -14,6 +14,27 @@ function confOf(file: string): Readonly<Record<string, unknown>> {
   return plugins === undefined ? rest : { ...plugins[0], name: rest.name, cniVersion: rest.cniVersion };
 }
 
+/** What `ip -j -d addr` says of a link, as far as it is looked at. */
+interface Listed {
+  readonly ifname: string;
+  readonly master?: string;
+  readonly mtu: number;
+  readonly flags: readonly string[];
+  readonly linkinfo?: {
+    readonly info_slave_data?: { readonly hairpin?: boolean; readonly isolated?: boolean };
+  };
+  readonly addr_info: readonly {
+    readonly local: string;
+    readonly prefixlen: number;
+    readonly scope: string;
+  }[];
+}
+
+function portOf({ linkinfo }: Listed) {
+  const { hairpin, isolated } = linkinfo?.info_slave_data ?? {};
+  return { hairpin, isolated };
+}
+
 describe("plan", () => {
   const nodes: Sandbox[] = [];
   afterEach(async () => {
@@ -33,16 +54,13 @@ describe("plan", () => {
       node
         .json(`${ip} -j -d addr`)
         .filter(({ ifname }: { ifname: string }) => ifname !== "lo")
-        .map((link: Record<string, never>) => ({
+        .map((link: Listed) => ({
           ifname: link.ifname,
           master: link.master,
           mtu: link.mtu,
-          flags: (link.flags as string[]).filter((flag) => ["UP", "PROMISC"].includes(flag)),
-          port: (({ hairpin, isolated }) => ({ hairpin, isolated }))(
-            (link.linkinfo as { info_slave_data?: { hairpin?: boolean; isolated?: boolean } })
-              ?.info_slave_data ?? {},
-          ),
-          addresses: (link.addr_info as { local: string; prefixlen: number; scope: string }[])
+          flags: link.flags.filter((flag) => ["UP", "PROMISC"].includes(flag)),
+          port: portOf(link),
+          addresses: link.addr_info
             .filter(({ scope }) => scope === "global")
             .map(({ local, prefixlen }) => `${local}/${prefixlen}`),
         }));

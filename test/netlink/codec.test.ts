@@ -1,20 +1,17 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { attrs, body, list, tagged } from "../../src/netlink/attributes.ts";
 import {
   align,
-  attrs,
-  body,
   bytes,
   type Codec,
   decode,
   encode,
   i32,
   i32be,
-  list,
   reserve,
   str,
   struct,
-  tagged,
   u8,
   u16,
   u16be,

@@ -2,7 +2,8 @@
 
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { attrs, body, struct, u8, u32, writer } from "../../src/netlink/codec.ts";
+import { attrs, body } from "../../src/netlink/attributes.ts";
+import { struct, u8, u32, writer } from "../../src/netlink/codec.ts";
 import {
   type Message,
   NLM_F_ACK,

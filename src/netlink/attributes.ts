@@ -1,0 +1,154 @@
+// Attribute tables for netlink: one row per attribute gives the TypeScript type, the encoding and the decoding.
+//
+// Rules kept here once: lengths are checked before a read; an attribute type is masked with NLA_TYPE_MASK; attributes
+// that no row names are skipped; `undefined` means "not sent", and nothing is sent unasked; the output follows the
+// order of the table. Layout: include/uapi/linux/netlink.h.
+
+import {
+  align,
+  bytesOf,
+  type Codec,
+  type Infer,
+  type Part,
+  reserve,
+  type Struct,
+  set16,
+  str,
+  u16,
+  type Writer,
+} from "./codec.ts";
+
+const NLA_HDRLEN = 4;
+const NLA_F_NESTED = 0x8000;
+const NLA_TYPE_MASK = 0x3fff;
+
+/** Writes one attribute: header, value, padding. */
+function writeAttribute<T>(out: Writer, type: number, codec: Codec<T>, value: T): void {
+  const start = reserve(out, NLA_HDRLEN);
+  codec.write(out, value);
+  const length = out.at - start;
+  reserve(out, align(length) - length);
+  set16(out.bytes, start, length);
+  set16(out.bytes, start + 2, codec.nested ? type | NLA_F_NESTED : type);
+}
+
+function refuseLength(length: number, left: number): never {
+  if (left < NLA_HDRLEN) throw new RangeError(`${left} bytes left where an attribute was expected`);
+  throw new RangeError(`nla_len ${length} is out of range [${NLA_HDRLEN}, ${left}]`);
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: a table mixes value types; `Values` below recovers each of them
+type Row = readonly [type: number, codec: Codec<any>];
+type Rows = Record<string, Row>;
+type Values<R extends Rows> = { readonly [K in keyof R]?: Infer<R[K][1]> };
+
+/** Attributes by name: one row `[type, codec]` each, all optional. Rows of one type each read their part of it. */
+export function attrs<R extends Rows>(rows: R): Part<Values<R>> {
+  const keys = Object.keys(rows);
+  const types = Object.values(rows).map(([type]) => type);
+  const codecs = Object.values(rows).map(([, codec]) => codec);
+  // Most attributes of a link interest nobody. By type: the first row's index, and by row the next one's of its type.
+  const first: number[] = Array.from({ length: Math.max(-1, ...types) + 1 }, (_, type) =>
+    types.indexOf(type),
+  );
+  const next = types.map((type, row) => types.indexOf(type, row + 1));
+  return {
+    nested: true,
+    write(out, value) {
+      for (let row = 0; row < keys.length; row++) {
+        const each = value[keys[row]!];
+        if (each !== undefined) writeAttribute(out, types[row]!, codecs[row]!, each);
+      }
+    },
+    read(view, start, end) {
+      const result: Record<string, unknown> = {};
+      this.readInto(view, start, end, result);
+      return result as Values<R>;
+    },
+    readInto(view, start, end, result) {
+      const bytes = bytesOf(view);
+      const known = first.length;
+      for (let at = start; at < end; ) {
+        const length = bytes[at]! | (bytes[at + 1]! << 8);
+        if (length < NLA_HDRLEN || length > end - at) refuseLength(length, end - at);
+        const type = (bytes[at + 2]! | (bytes[at + 3]! << 8)) & NLA_TYPE_MASK;
+        if (type < known) {
+          for (let row = first[type]!; row >= 0; row = next[row]!)
+            result[keys[row]!] = codecs[row]!.read(view, at + NLA_HDRLEN, at + length);
+        }
+        at += (length + 3) & ~3;
+      }
+    },
+  };
+}
+
+/** A message body: a fixed header followed by attributes, as one flat value. */
+export function body<H, A>(header: Struct<H>, attributes: Part<A>): Codec<H & A> {
+  const from = align(header.size);
+  return {
+    nested: true,
+    write(out, value) {
+      header.write(out, value);
+      attributes.write(out, value);
+    },
+    read(view, start, end) {
+      const result: Record<string, unknown> = {};
+      header.readInto(view, start, end, result);
+      attributes.readInto(view, start + from, end, result);
+      return result as H & A;
+    },
+  };
+}
+
+/** A run of attributes of the same type, as an array. */
+export function list<T>(type: number, item: Codec<T>): Codec<readonly T[]> {
+  return {
+    nested: true,
+    write(out, value) {
+      for (const each of value) writeAttribute(out, type, item, each);
+    },
+    read(view, start, end) {
+      const bytes = bytesOf(view);
+      const items: T[] = [];
+      for (let at = start; at < end; ) {
+        const length = u16.get(bytes, at);
+        if (length < NLA_HDRLEN || length > end - at) refuseLength(length, end - at);
+        if ((u16.get(bytes, at + 2) & NLA_TYPE_MASK) === type)
+          items.push(item.read(view, at + NLA_HDRLEN, at + length));
+        at += align(length);
+      }
+      return items;
+    },
+  };
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: as in Row
+type Kinds = Record<string, Codec<any>>;
+type Tagged<K extends Kinds> = {
+  readonly [Name in keyof K & string]: { readonly kind: Name; readonly data?: Infer<K[Name]> };
+}[keyof K & string];
+
+/**
+ * A name beside data whose layout the name decides: {IFLA_INFO_KIND, IFLA_INFO_DATA}, {NFTA_EXPR_NAME, NFTA_EXPR_DATA}.
+ * Data of a kind that is not in the table is left out.
+ */
+export function tagged<K extends Kinds>(kindType: number, dataType: number, kinds: K): Codec<Tagged<K>> {
+  const span: Codec<readonly [start: number, end: number]> = {
+    write() {}, // only read, as `data` is written by its kind
+    read: (_view, start, end) => [start, end],
+  };
+  const both = attrs({ kind: [kindType, str], span: [dataType, span] });
+  return {
+    nested: true,
+    write(out, value) {
+      writeAttribute(out, kindType, str, value.kind);
+      if (value.data !== undefined) writeAttribute(out, dataType, kinds[value.kind]!, value.data);
+    },
+    read(view, start, end) {
+      const { kind = "", span } = both.read(view, start, end);
+      const codec = Object.hasOwn(kinds, kind) ? kinds[kind] : undefined;
+      if (codec === undefined || span === undefined) return { kind } as Tagged<K>;
+      return { kind, data: codec.read(view, span[0], span[1]) } as Tagged<K>;
+    },
+  };
+}
