@@ -8,6 +8,7 @@ one=$place/one
 two=$place/the-second-directory/below
 for tree in "$one" "$two"; do
     mkdir -p "$tree"
+    # shellcheck disable=SC2016 # the inner shell's own variables
     git ls-files -z --cached --others --exclude-standard | xargs -0 sh -c 'for f; do [ ! -e "$f" ] || printf "%s\0" "$f"; done' sh |
         tar --null --files-from=- -cf - | tar -xf - -C "$tree"
     cp -a node_modules "$tree/node_modules"
