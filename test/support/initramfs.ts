@@ -46,8 +46,12 @@ function files(directory: string): string[] {
   });
 }
 
-/** `plugins` is path in the machine → path here; `kernel` is the directory of fetch-kernel.sh. */
-export function initramfs(kernel: string, plugins: Readonly<Record<string, string>>): Uint8Array {
+/** `plugins` is path in the machine → path here; `kernel` is the directory of fetch-kernel.sh, without some modules. */
+export function initramfs(
+  kernel: string,
+  plugins: Readonly<Record<string, string>>,
+  without?: RegExp,
+): Uint8Array {
   const archive = new Archive();
   for (const path of ["/dev", "/proc", "/sys", "/run", "/bin"]) archive.directory(path);
   archive.file("/init", readFileSync(INIT), 0o755);
@@ -63,7 +67,9 @@ export function initramfs(kernel: string, plugins: Readonly<Record<string, strin
   for (const path of [...shared, ...libraries([...tools, ...shared])]) {
     archive.file(path, readFileSync(path), 0o755);
   }
-  for (const path of files(join(kernel, "lib"))) archive.file(path.slice(kernel.length), readFileSync(path));
+  for (const path of files(join(kernel, "lib"))) {
+    if (without?.test(path) !== true) archive.file(path.slice(kernel.length), readFileSync(path));
+  }
   for (const [path, here] of Object.entries(plugins)) archive.file(path, readFileSync(here), 0o755);
   return archive.bytes();
 }

@@ -36,6 +36,10 @@ const never = new Int32Array(new SharedArrayBuffer(4));
 export interface BootOptions {
   /** The directory here of the plugins under test; ours by default. */
   readonly bin?: string;
+  /** Parameters of the kernel in addition. */
+  readonly parameters?: string;
+  /** Modules of the kernel to leave out, by path; nobody can load them then. */
+  readonly without?: RegExp;
 }
 
 export class Vm {
@@ -57,7 +61,7 @@ export class Vm {
     this.#answers = answers;
   }
 
-  static async boot({ bin = DIST }: BootOptions = {}): Promise<Vm> {
+  static async boot({ bin = DIST, parameters = "", without }: BootOptions = {}): Promise<Vm> {
     if (!existsSync(KERNEL)) throw new Error(`${KERNEL} is missing: make build/vm/kernel`);
     const plugins = ["bridge", "host-local"].flatMap((name) => [
       [`${Vm.bin}/${name}`, join(bin, name)],
@@ -67,13 +71,13 @@ export class Vm {
     const directory = mkdtempSync(join(tmpdir(), "cni-bridge-vm-"));
     const file = (name: string) => join(directory, name);
     try {
-      writeFileSync(file("initramfs"), initramfs(KERNEL, Object.fromEntries(plugins)));
+      writeFileSync(file("initramfs"), initramfs(KERNEL, Object.fromEntries(plugins), without));
       const made = spawnSync("mkfifo", [file("port.in"), file("port.out")], { encoding: "utf8" });
       if (made.status !== 0) throw new Error(`mkfifo: ${made.error?.message ?? made.stderr}`);
       const answers = openSync(file("port.out"), constants.O_RDONLY | constants.O_NONBLOCK);
       const log = openSync(file("log"), "a+");
       // The kernel ends qemu with the thread that started it, however that ends.
-      const command = ["--pdeathsig", "KILL", "qemu-system-x86_64", ...flags(file)];
+      const command = ["--pdeathsig", "KILL", "qemu-system-x86_64", ...flags(file, parameters)];
       const vm = new Vm(spawn("setpriv", command, { stdio: ["ignore", "ignore", log] }), log, answers);
       try {
         await vm.#ready(file("port.in"));
@@ -245,7 +249,7 @@ export class Vm {
   }
 }
 
-function flags(file: (name: string) => string): string[] {
+function flags(file: (name: string) => string, parameters: string): string[] {
   return [
     // Not KVM: inside other virtual machines it may open well and then fail at the first rare instruction.
     ...["-accel", "tcg"],
@@ -253,7 +257,7 @@ function flags(file: (name: string) => string): string[] {
     ...["-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"],
     ...["-kernel", join(KERNEL, "vmlinuz"), "-initrd", file("initramfs")],
     // A machine whose kernel panics ends at once.
-    ...["-append", "console=ttyS0 quiet panic=-1 random.trust_cpu=on mitigations=off"],
+    ...["-append", `console=ttyS0 quiet panic=-1 random.trust_cpu=on mitigations=off ${parameters}`],
     ...["-chardev", `file,id=log,path=${file("log")},append=on`, "-serial", "chardev:log"],
     ...["-chardev", `pipe,id=port,path=${file("port")}`],
     ...["-device", "virtio-serial-pci", "-device", "virtserialport,chardev=port"],
