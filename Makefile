@@ -46,7 +46,7 @@ bundle: build/plugin.js
 check: build/plugin.js
 	npx tsc -p .
 	npx tsc -p test
-	npx biome ci .
+	npx biome ci --colors=off .
 	cargo fmt --manifest-path native/Cargo.toml --check
 	cd native && cargo clippy --locked $(CARGO_TARGET) --all-targets -- -D warnings
 	node scripts/sbom.mjs --check
