@@ -53,6 +53,7 @@ afterEach(() => {
   node.sh(`
     for each in $(ls /run/netns); do ip netns del $each; done
     for each in $(ls /sys/class/net | grep -v lo); do ip link del $each 2>/dev/null || true; done
+    while ip -br link show type veth | grep -q .; do sleep 0.02; done
     chattr -R -i /run/cni-bridge 2>/dev/null || true
     rm -rf /run/cni-bridge /var/lib/cni/* /run/bin; nft flush ruleset
   `);
