@@ -4,7 +4,9 @@
 set -eu
 cd "$(dirname "$0")/../native"
 target=$(rustc -vV | sed -n 's/^host: //p')
+# The flags of the executable at a fixed address fit no other.
 export RUSTFLAGS=
+for name in $(env | sed -n 's/^\(CFLAGS[A-Za-z0-9_]*\)=.*/\1/p'); do unset "$name"; done
 if cargo +nightly --version >/dev/null 2>&1 && [ "${SANITIZER:-address}" = address ]; then
     echo "AddressSanitizer, $(rustc +nightly --version)"
     # Nothing is ever freed by design: that is no leak here.
