@@ -2,6 +2,7 @@
 // again after a reboot gets it back) and under what name (for `sticky`). Kept beside the index, one entry for each
 // address and one for each who had some, so there are never more than addresses.
 
+import { isObject } from "../cni/json.ts";
 import { hashName, readEntry, removeEntry, writeEntry } from "./attachment-index.ts";
 import type { NodeIdentity } from "./node-identity.ts";
 import type { Store } from "./store.ts";
@@ -17,8 +18,17 @@ interface Released {
 const addressEntry = (name: string) => `released.${name}`;
 const holderEntry = (store: Store, key: string) => `former.${hashName(store, key)}`;
 
+/** What is remembered of an address; an entry that is not as `remember` writes it is as good as none. */
 function readReleased(store: Store, name: string): Released | undefined {
-  return (readEntry(store, addressEntry(name)) as Released | undefined | null) ?? undefined;
+  const entry = readEntry(store, addressEntry(name));
+  if (!isObject(entry)) return undefined;
+  const { by, boot, atMs } = entry;
+  if (!areStrings(by) || typeof boot !== "string" || typeof atMs !== "number") return undefined;
+  return { by, boot, atMs };
+}
+
+function areStrings(value: unknown): value is string[] {
+  return Array.isArray(value) && value.every((each) => typeof each === "string");
 }
 
 /** Remembers that `by` gave up these addresses now, or at the end of an earlier boot. */
@@ -47,7 +57,7 @@ export function forget(store: Store, name: string): void {
 /** The addresses that `key` had last. */
 export function formerlyOf(store: Store, key: string): readonly string[] {
   const names = readEntry(store, holderEntry(store, key));
-  return Array.isArray(names) ? names : [];
+  return areStrings(names) ? names : [];
 }
 
 /** For how long an address has rested, in milliseconds; Infinity when its release is not known or of another boot. */
