@@ -109,6 +109,20 @@ export function planGateways(
   return steps;
 }
 
+/** Without these an IPv6 address cannot be reached although it is there: the container's, and the gateway it asks. */
+function planLocalRoutes(
+  config: Config,
+  ifname: string,
+  addresses: readonly string[],
+  gateways: readonly string[],
+): Step[] {
+  const link = config.vlan === 0 ? config.bridge : vlanGatewayName(config);
+  return [
+    ...addresses.filter(isIpv6).map((address) => ({ where: "container", link: ifname, address }) as const),
+    ...gateways.filter(isIpv6).map((address) => ({ where: "host", link, address }) as const),
+  ].map((step) => ({ kind: "local-route", ...step }));
+}
+
 /** Container sysctls that must be set before the interface gets an address and goes up. */
 function planContainerSysctls(ifname: string, hasIpv6: boolean, dad: boolean): Step[] {
   const ipv6 = `net/ipv6/conf/${ifname}`;
@@ -177,6 +191,7 @@ export function planAddressing(config: Config, identity: Identity, routing: Rout
   steps.push({ kind: "carrier", name: hostName });
   // Not before the gateway, which may object to an address too; before the announcement, which must not be of a duplicate.
   if (config.enabledad && hasIpv6) steps.push({ kind: "settle", ifname: id.ifname });
+  steps.push(...planLocalRoutes(config, id.ifname, addresses, routing.gateways));
   steps.push({ kind: "announcement", ifname: id.ifname, mac });
   return steps;
 }

@@ -11,6 +11,7 @@ import * as forwarding from "./forwarding.ts";
 import * as gateway from "./gateway.ts";
 import * as containerInterface from "./interface.ts";
 import * as iptablesMasquerade from "./iptables-masquerade.ts";
+import * as localRoute from "./local-route.ts";
 import * as masquerade from "./masquerade.ts";
 import * as port from "./port.ts";
 import * as route from "./route.ts";
@@ -41,6 +42,7 @@ export type Step =
   | carrier.CarrierStep
   | SpoofCheckStep
   | dad.SettleStep
+  | localRoute.LocalRouteStep
   | announcement.AnnouncementStep;
 
 interface Kind<S> {
@@ -72,6 +74,7 @@ const kinds: Kinds = {
   carrier,
   "spoof-check": { ...spoofCheck, remove: (session, step) => spoofCheck.remove(session, step.owner) },
   settle: dad,
+  "local-route": localRoute,
   announcement,
 };
 

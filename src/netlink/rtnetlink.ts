@@ -12,6 +12,9 @@ export const RTPROT_RA = 9;
 export const RT_SCOPE_UNIVERSE = 0;
 export const RT_SCOPE_LINK = 253;
 export const RTN_UNICAST = 1;
+export const RTN_LOCAL = 2;
+/** Multicast group of the announcements of IPv6 routes. */
+export const RTNLGRP_IPV6_ROUTE = 11;
 
 const rtnexthop = struct({ length: u16, flags: u8, hops: u8, ifindex: i32 });
 

@@ -148,6 +148,7 @@ const lines: { readonly [K in Step["kind"]]: (step: Of<K>, setting: Setting) => 
     ];
   },
   settle: ({ ifname }) => [`# wait until no other host answers for the IPv6 addresses of ${ifname}`],
+  "local-route": ({ address, link }) => [`# wait until ${address} of ${link} can be reached`],
   announcement: ({ ifname }) => [
     `# tell the neighbours of ${ifname}: gratuitous ARP, unsolicited neighbour advertisement`,
   ],
