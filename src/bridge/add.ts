@@ -8,6 +8,8 @@ import { type Interface, parsePrevResult, type Result } from "../cni/result.ts";
 import { warn } from "../cni/warn.ts";
 import { CniError, Code, HostError } from "../errors.ts";
 import type { Host } from "../host.ts";
+import { isNamespaceGone } from "../host-local/attachment-proof.ts";
+import { findLasting } from "../kernel/ended-namespace.ts";
 import { defaultRouteMtu } from "../kernel/route-mtu.ts";
 import type { Session } from "../kernel/session.ts";
 import { apply, remove, type Step } from "../kernel/steps.ts";
@@ -48,12 +50,16 @@ class Undo {
   }
 }
 
+/** How long a namespace that its path no longer leads to may still be held, by processes that are being killed. */
+const ENDING_MS = 2_000;
+
 /** Claims the attachment: writes its record, or throws where a live attachment has one; a dead one's rest is removed. */
 function claim(session: Session, record: AttachmentRecord): void {
   const { host } = session;
   if (writeRecord(host, record, true)) return;
   const dead = readRecord(host, record.network, record.key);
-  const living = findHostEnd(session, dead ?? record);
+  const ends = dead !== undefined && isNamespaceGone(host, dead.netns, dead.hostSide?.netnsCookie);
+  const living = findLasting(session, () => findHostEnd(session, dead ?? record), ends ? ENDING_MS : 0);
   if (living !== undefined) {
     throw new CniError(
       Code.kernelRefused,

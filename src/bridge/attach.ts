@@ -3,6 +3,7 @@
 
 import { ENODEV, ENOENT } from "../errno.ts";
 import { CniError, Code, HostError, NetlinkError } from "../errors.ts";
+import { findLasting } from "../kernel/ended-namespace.ts";
 import type { Session } from "../kernel/session.ts";
 import { withBridgeLock } from "./bridge-lock.ts";
 import type { Config } from "./config.ts";
@@ -10,7 +11,8 @@ import type { Identity } from "./identity.ts";
 
 /** Throws where another link has the configured name of the host's end. */
 export function refuseTakenName(session: Session, { key, hostName }: Identity): void {
-  if (hostName === key || session.findLink("host", hostName) === undefined) return;
+  if (hostName === key || findLasting(session, () => session.findLink("host", hostName), 0) === undefined)
+    return;
   throw new CniError(
     Code.kernelRefused,
     `host interface "${hostName}" already exists, and this container's is to have the same name`,

@@ -9,6 +9,7 @@ import { CniError, Code } from "../errors.ts";
 import type { Host } from "../host.ts";
 import type { Caller } from "../host-local/attachment-proof.ts";
 import { hostLocal } from "../host-local/plugin.ts";
+import { findLasting } from "../kernel/ended-namespace.ts";
 import type { Session } from "../kernel/session.ts";
 import { hostVethName } from "../net/names.ts";
 
@@ -46,9 +47,11 @@ function callerOf(session: Session, { name: network, ...made }: Request): Caller
   const netnsCookie = session.route("container").netnsCookie();
   return {
     ...(netnsCookie === undefined ? {} : { netnsCookie }),
-    linkExists: (containerId, ifname) =>
-      !(containerId === made.containerId && ifname === made.ifname) &&
-      session.findLink("host", hostVethName(session.host, { network, containerId, ifname })) !== undefined,
+    linkExists: (containerId, ifname) => {
+      if (containerId === made.containerId && ifname === made.ifname) return false;
+      const name = hostVethName(session.host, { network, containerId, ifname });
+      return findLasting(session, () => session.findLink("host", name), 0) !== undefined;
+    },
   };
 }
 

@@ -6,8 +6,9 @@ import { EEXIST, EINVAL } from "../errno.ts";
 import { CniError, Code, NetlinkError } from "../errors.ts";
 import { formatMac, parseMac } from "../net/mac.ts";
 import { IFF_UP, newLink } from "../netlink/if-link.ts";
-import { NLM_F_CREATE, NLM_F_EXCL } from "../netlink/message.ts";
+import { type Answer, NLM_F_CREATE, NLM_F_EXCL } from "../netlink/message.ts";
 import type { Difference } from "./difference.ts";
+import { findLasting } from "./ended-namespace.ts";
 import { deleteLink } from "./link-removal.ts";
 import type { Session } from "./session.ts";
 
@@ -23,28 +24,26 @@ export interface VethStep {
   readonly mtu?: number;
 }
 
-/** Names who holds the name that made the kernel answer EEXIST. */
-function taken(session: Session, step: VethStep): CniError {
-  if (session.findLink("container", step.ifname) !== undefined) {
-    return new CniError(
+/** Throws who holds the name that made the kernel answer EEXIST; returns where nobody does any more. */
+function refuseTaken(session: Session, { hostName, ifname }: VethStep): void {
+  if (session.findLink("container", ifname) !== undefined) {
+    throw new CniError(
       Code.kernelRefused,
-      `interface "${step.ifname}" already exists in the container`,
+      `interface "${ifname}" already exists in the container`,
       "A container's interface is added once; DEL must come before another ADD.",
     );
   }
-  return new CniError(
+  if (findLasting(session, () => session.findLink("host", hostName), 0) === undefined) return;
+  throw new CniError(
     Code.kernelRefused,
-    `host interface "${step.hostName}" already exists`,
+    `host interface "${hostName}" already exists`,
     "If an earlier ADD of this container made it, its other end is not in this namespace under this name; DEL removes it.",
   );
 }
 
-export function apply(session: Session, step: VethStep): void {
-  // Listen before the pair exists: its first announcement may be the one that `carrier` waits for.
-  session.announcements();
+function make(session: Session, step: VethStep, master: number): Answer {
   const mtu = step.mtu === undefined ? {} : { mtu: step.mtu };
-  const master = session.link("host", step.bridge).index!;
-  const { errno, extack } = session.route("host").try(
+  return session.route("host").try(
     newLink,
     {
       flags: IFF_UP,
@@ -67,7 +66,18 @@ export function apply(session: Session, step: VethStep): void {
     },
     NLM_F_CREATE | NLM_F_EXCL,
   );
-  if (errno === EEXIST) throw taken(session, step);
+}
+
+export function apply(session: Session, step: VethStep): void {
+  // Listen before the pair exists: its first announcement may be the one that `carrier` waits for.
+  session.announcements();
+  const master = session.link("host", step.bridge).index!;
+  let answer = make(session, step, master);
+  if (answer.errno === EEXIST) {
+    refuseTaken(session, step);
+    answer = make(session, step, master);
+  }
+  const { errno, extack } = answer;
   // EINVAL is what the kernel says of a master that is not there, among others.
   if (errno === EINVAL && session.findLinkByIndex("host", master) === undefined) {
     throw new CniError(Code.tryAgainLater, `bridge "${step.bridge}" was deleted by another`);
