@@ -11,7 +11,8 @@ import {
   randomFrom,
   seedsOf,
 } from "../support/mutation.ts";
-import { type Conf, type PluginCall, type PluginEnded, Sandbox } from "../support/sandbox.ts";
+import type { Conf, PluginCall, PluginEnded } from "../support/node.ts";
+import { Sandbox } from "../support/sandbox.ts";
 
 /** Runs for each seed; a run is a few milliseconds. */
 const RUNS = Number(process.env.FUZZ_RUNS ?? 1000);

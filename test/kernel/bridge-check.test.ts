@@ -3,7 +3,8 @@
 
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { REFERENCE } from "../support/executables.ts";
-import { type Conf, Sandbox } from "../support/sandbox.ts";
+import type { Conf } from "../support/node.ts";
+import { Sandbox } from "../support/sandbox.ts";
 
 const ranges = { v4: [{ subnet: "10.54.0.0/24" }], v6: [{ subnet: "fd00:54::/64" }] };
 const CONF = {

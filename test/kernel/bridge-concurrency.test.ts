@@ -3,8 +3,9 @@
 
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { REFERENCE } from "../support/executables.ts";
+import type { PluginCall, PluginEnded } from "../support/node.ts";
 import { Outside } from "../support/outside.ts";
-import { type PluginCall, type PluginEnded, Sandbox } from "../support/sandbox.ts";
+import { Sandbox } from "../support/sandbox.ts";
 
 const CONF = {
   cniVersion: "1.0.0",

@@ -3,7 +3,8 @@
 
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type CallSite, callSites, type Fault, withFault } from "../support/faults.ts";
-import { type PluginEnded, Sandbox } from "../support/sandbox.ts";
+import type { PluginEnded } from "../support/node.ts";
+import { Sandbox } from "../support/sandbox.ts";
 
 // 14 hosts: gateway, two that live all along, and what a lost address would be missed from.
 const CONF = {

@@ -2,8 +2,9 @@
 // nft, ping, the files, an IPAM plugin that records its calls.
 
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import type { PluginCall } from "../support/node.ts";
 import { Outside } from "../support/outside.ts";
-import { type PluginCall, Sandbox } from "../support/sandbox.ts";
+import { Sandbox } from "../support/sandbox.ts";
 
 const CONF = {
   cniVersion: "1.1.0",

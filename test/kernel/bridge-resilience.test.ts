@@ -2,7 +2,8 @@
 // cannot yet be is removed by the next DEL. The snapshots come from ip, bridge, nft and the files.
 
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { type Conf, type PluginCall, Sandbox } from "../support/sandbox.ts";
+import type { Conf, PluginCall } from "../support/node.ts";
+import { Sandbox } from "../support/sandbox.ts";
 import type { Snapshot } from "../support/snapshot.ts";
 
 const IPAM = { type: "host-local", ranges: [[{ subnet: "10.47.0.0/24" }], [{ subnet: "fd00:47::/64" }]] };

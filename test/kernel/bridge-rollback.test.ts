@@ -3,7 +3,8 @@
 // snapshots come from ip, bridge, nft and the files.
 
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { type Conf, type PluginCall, Sandbox } from "../support/sandbox.ts";
+import type { Conf, PluginCall } from "../support/node.ts";
+import { Sandbox } from "../support/sandbox.ts";
 import type { Snapshot } from "../support/snapshot.ts";
 
 const IPAM = { type: "host-local", ranges: [[{ subnet: "10.49.0.0/24" }], [{ subnet: "fd00:49::/64" }]] };

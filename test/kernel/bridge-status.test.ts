@@ -2,7 +2,8 @@
 // ADD that follows is the oracle: it must do what STATUS says.
 
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { type PluginCall, Sandbox } from "../support/sandbox.ts";
+import type { PluginCall } from "../support/node.ts";
+import { Sandbox } from "../support/sandbox.ts";
 
 const CONF = {
   cniVersion: "1.1.0",

@@ -2,7 +2,8 @@
 // plugin's own files is written, no program but a delegate is run, nobody configures the host by a router advertisement.
 
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { type PluginCall, Sandbox } from "../support/sandbox.ts";
+import type { PluginCall } from "../support/node.ts";
+import { Sandbox } from "../support/sandbox.ts";
 
 const CONF = {
   cniVersion: "1.1.0",

@@ -6,7 +6,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { DIST } from "../support/executables.ts";
-import { type Conf, type PluginCall, Sandbox } from "../support/sandbox.ts";
+import type { Conf, PluginCall } from "../support/node.ts";
+import { Sandbox } from "../support/sandbox.ts";
 
 let node: Sandbox;
 let netns: string;

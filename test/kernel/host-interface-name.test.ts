@@ -1,7 +1,8 @@
 // The host's end under a configured name. Oracles: ip, and ping.
 
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { type PluginCall, Sandbox } from "../support/sandbox.ts";
+import type { PluginCall } from "../support/node.ts";
+import { Sandbox } from "../support/sandbox.ts";
 
 const CONF = {
   cniVersion: "1.1.0",

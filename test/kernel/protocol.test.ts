@@ -7,8 +7,9 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { formatResult } from "../../src/cni/format-result.ts";
 import { parseResult } from "../../src/cni/result.ts";
 import { DIST, REFERENCE } from "../support/executables.ts";
+import type { Conf, PluginCall } from "../support/node.ts";
 import { checkResultText } from "../support/result-schema.ts";
-import { type Conf, type PluginCall, Sandbox } from "../support/sandbox.ts";
+import { Sandbox } from "../support/sandbox.ts";
 
 const NAMES = ["bridge", "host-local"];
 const VERSIONS = ["0.1.0", "0.2.0", "0.3.0", "0.3.1", "0.4.0", "1.0.0", "1.1.0"];

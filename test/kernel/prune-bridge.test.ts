@@ -4,7 +4,8 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { vlanPortName } from "../../src/net/names.ts";
 import { REFERENCE } from "../support/executables.ts";
 import { FakeHost } from "../support/fake-host.ts";
-import { type PluginCall, Sandbox } from "../support/sandbox.ts";
+import type { PluginCall } from "../support/node.ts";
+import { Sandbox } from "../support/sandbox.ts";
 
 const CONF = {
   cniVersion: "1.1.0",

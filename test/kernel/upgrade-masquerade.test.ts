@@ -4,7 +4,8 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { DIST, REFERENCE } from "../support/executables.ts";
 import { type Flavour, LoggedPath, mentions } from "../support/nat-rules.ts";
-import { type PluginCall, Sandbox } from "../support/sandbox.ts";
+import type { PluginCall } from "../support/node.ts";
+import { Sandbox } from "../support/sandbox.ts";
 
 const PATH = `${DIST}:${REFERENCE}`;
 

@@ -4,7 +4,8 @@
 
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { DIST, REFERENCE } from "../support/executables.ts";
-import { type PluginCall, Sandbox } from "../support/sandbox.ts";
+import type { PluginCall } from "../support/node.ts";
+import { Sandbox } from "../support/sandbox.ts";
 
 const v4 = [{ subnet: "10.58.0.0/24" }];
 const v6 = [{ subnet: "fd00:58::/64" }];

@@ -4,8 +4,9 @@
 // reference, which must pass all that is not said to be a deliberate difference there.
 
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import type { PluginCall, PluginEnded } from "../support/node.ts";
 import { checkResultText } from "../support/result-schema.ts";
-import { type PluginCall, type PluginEnded, Sandbox } from "../support/sandbox.ts";
+import { Sandbox } from "../support/sandbox.ts";
 
 const VERSIONS = ["0.1.0", "0.2.0", "0.3.0", "0.3.1", "0.4.0", "1.0.0", "1.1.0"] as const;
 type Version = (typeof VERSIONS)[number];

@@ -5,7 +5,8 @@
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { REFERENCE } from "../support/executables.ts";
 import { randomFrom } from "../support/mutation.ts";
-import { confText, type PluginCall, Sandbox } from "../support/sandbox.ts";
+import { confText, type PluginCall } from "../support/node.ts";
+import { Sandbox } from "../support/sandbox.ts";
 
 const CONTAINERS = 500;
 const WORKERS = 32;

@@ -5,8 +5,9 @@ import { once } from "node:events";
 import { readdirSync, readFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, it, type TestFunction } from "vitest";
 import { REFERENCE } from "../support/executables.ts";
+import type { Ended } from "../support/node.ts";
 import { Outside } from "../support/outside.ts";
-import { type Ended, Sandbox } from "../support/sandbox.ts";
+import { Sandbox } from "../support/sandbox.ts";
 import { serveWhoAmI, whoAmI } from "../support/who-am-i.ts";
 
 const DIRECTORY = new URL("../../conf.d-examples", import.meta.url).pathname;

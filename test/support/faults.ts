@@ -1,7 +1,8 @@
 // Faults from outside: strace makes one chosen system call of a plugin fail, or kills the plugin there. The plugin has
 // no seam for it and knows nothing of it.
 
-import { type Conf, confText, type PluginCall, type PluginEnded, type Sandbox } from "./sandbox.ts";
+import { type Conf, confText, type PluginCall, type PluginEnded } from "./node.ts";
+import type { Sandbox } from "./sandbox.ts";
 
 /** The `nth` time (from 1) that the plugin makes a system call of this name. */
 export interface CallSite {

@@ -6,7 +6,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { REFERENCE } from "./executables.ts";
 import { buildImage } from "./image.ts";
-import { type Ended, type RunOptions, Sandbox } from "./sandbox.ts";
+import type { Ended, RunOptions } from "./node.ts";
+import { Sandbox } from "./sandbox.ts";
 
 const PLUGINS = "/run/podman-plugins";
 const NETWORKS = "/run/podman-networks";

@@ -1,10 +1,7 @@
 // All that a plugin could have changed on a node and in its containers, as plain data for toEqual. What differs by
 // itself between two looks (indices, handles, counters, timers, link-local addresses on their way) is left out.
 
-import type { Sandbox } from "./sandbox.ts";
-
-/** What is looked at: a Sandbox, or a virtual machine. */
-type Node = Pick<Sandbox, "must" | "sh">;
+import type { Node } from "./node.ts";
 
 export interface SnapshotOptions {
   /** Directories whose files count; a file's content is part of the snapshot. */
@@ -100,8 +97,8 @@ function isKernelsOwn(entry: Record<string, unknown>): boolean {
   return dst.startsWith("fe80:") || dst === "ff00::/8" || dst.startsWith("multicast ff00");
 }
 
-function netnsSnapshot(sandbox: Node, netns: string): NetnsSnapshot {
-  const answers = sandbox.sh(SCRIPT, netns === "" ? {} : { netns }).split(MARK);
+function netnsSnapshot(node: Node, netns: string): NetnsSnapshot {
+  const answers = node.sh(SCRIPT, netns === "" ? {} : { netns }).split(MARK);
   const [links, addresses, routes4, routes6, rules4, rules6, ports, nft, iptables] = answers as [
     string,
     string,
@@ -136,11 +133,11 @@ function netnsSnapshot(sandbox: Node, netns: string): NetnsSnapshot {
   };
 }
 
-function files(sandbox: Node, options: SnapshotOptions): Record<string, string> {
+function files(node: Node, options: SnapshotOptions): Record<string, string> {
   const directories = options.directories ?? DIRECTORIES;
   const script = `for d; do [ ! -d "$d" ] || find "$d" -type f -print0; done | sort -z |
     while IFS= read -r -d '' f; do printf '%s\\0' "$f"; base64 -w0 "$f"; printf '\\0'; done`;
-  const parts = sandbox.must("bash", ["-euc", script, "files", ...directories]).split("\0");
+  const parts = node.must("bash", ["-euc", script, "files", ...directories]).split("\0");
   const found: Record<string, string> = {};
   for (let i = 0; i + 1 < parts.length; i += 2) {
     const path = parts[i]!;
@@ -151,9 +148,9 @@ function files(sandbox: Node, options: SnapshotOptions): Record<string, string> 
 }
 
 /** Looks at the node, at each of its named network namespaces, and at the files. */
-export function snapshotOf(sandbox: Node, options: SnapshotOptions): Snapshot {
-  const names = sandbox.sh("ls /run/netns 2>/dev/null || true").split("\n").filter(Boolean);
+export function snapshotOf(node: Node, options: SnapshotOptions): Snapshot {
+  const names = node.sh("ls /run/netns 2>/dev/null || true").split("\n").filter(Boolean);
   const netns: Record<string, NetnsSnapshot> = {};
-  for (const name of ["", ...names]) netns[name] = netnsSnapshot(sandbox, name);
-  return { netns, files: files(sandbox, options) };
+  for (const name of ["", ...names]) netns[name] = netnsSnapshot(node, name);
+  return { netns, files: files(node, options) };
 }

@@ -1,7 +1,8 @@
 // The tool as a person calls it on a simulated node, and containers for it to tell of.
 
 import { REFERENCE } from "./executables.ts";
-import type { Ended, Sandbox } from "./sandbox.ts";
+import type { Ended } from "./node.ts";
+import type { Sandbox } from "./sandbox.ts";
 
 /** Runs `cni-bridge` with these words. */
 export function tool(node: Sandbox, ...words: readonly string[]): Ended {

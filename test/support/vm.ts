@@ -1,6 +1,6 @@
 // A node in a virtual machine, for what the machine's own kernel may lack: VLAN filtering, 8021q, dummy. QEMU boots
-// Debian's kernel in about four seconds; it needs no root and no KVM, and ends with the test. The methods are those of
-// Sandbox. The other side is scripts/vm/init.sh.
+// Debian's kernel in about four seconds; it needs no root and no KVM, and ends with the test. The other side
+// is scripts/vm/init.sh.
 
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
@@ -21,9 +21,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { DIST, REFERENCE } from "./executables.ts";
 import { initramfs } from "./initramfs.ts";
-import type { Conf, Ended, PluginCall, PluginEnded, RunOptions } from "./sandbox.ts";
-import { confText, parsed } from "./sandbox.ts";
-import { type Snapshot, type SnapshotOptions, snapshotOf } from "./snapshot.ts";
+import { type Ended, Node, type RunOptions } from "./node.ts";
 
 /** Made by scripts/vm/fetch-kernel.sh. */
 const KERNEL = new URL("../../build/vm/kernel", import.meta.url).pathname;
@@ -42,10 +40,12 @@ export interface BootOptions {
   readonly without?: RegExp;
 }
 
-export class Vm {
+export class Vm extends Node {
   /** Directories in the machine: the plugins under test, and the reference. */
   static readonly bin = "/opt/cni/bin";
   static readonly reference = "/opt/reference/bin";
+
+  readonly bin = Vm.bin;
 
   readonly #qemu: ChildProcess;
   /** What qemu and the kernel say. */
@@ -56,6 +56,7 @@ export class Vm {
   #received = "";
 
   private constructor(qemu: ChildProcess, log: number, answers: number) {
+    super();
     this.#qemu = qemu;
     this.#log = log;
     this.#answers = answers;
@@ -165,65 +166,6 @@ export class Vm {
     }
     const [stdout, stderr, status] = answer.map((part) => Buffer.from(part, "latin1").toString("utf8"));
     return { status: Number(status), stdout: stdout!, stderr: stderr! };
-  }
-
-  /** Runs a command that must succeed, and returns its stdout. */
-  must(cmd: string, args: readonly string[] = [], options: RunOptions = {}): string {
-    const { status, stdout, stderr } = this.run(cmd, args, options);
-    if (status === 0) return stdout;
-    throw new Error(`${cmd} ${args.join(" ")} ended with ${status}: ${stderr.trim()} ${stdout.trim()}`);
-  }
-
-  /** Runs shell that must succeed, and returns its stdout. */
-  sh(script: string, options: RunOptions = {}): string {
-    return this.must("sh", ["-euc", script], options);
-  }
-
-  /** What `ip -j …`, `bridge -j …` or `nft -j …` prints, parsed; an empty answer is an empty list. */
-  // biome-ignore lint/suspicious/noExplicitAny: tests look into documents of every shape
-  json(command: string, options: RunOptions = {}): any {
-    return parsed(this.sh(command, options)) ?? [];
-  }
-
-  /** Makes a network namespace, its loopback up, and returns its path in the machine. */
-  addNetns(name: string): string {
-    this.sh(`ip netns add ${name}; ip -n ${name} link set lo up`);
-    return `/run/netns/${name}`;
-  }
-
-  delNetns(name: string): void {
-    this.must("ip", ["netns", "del", name]);
-  }
-
-  /** Whether one echo request from a namespace is answered within `timeoutMs`, full seconds. */
-  pings(netns: string, address: string, timeoutMs = 1000): boolean {
-    const ended = this.run("busybox", ["ping", "-c1", `-W${timeoutMs / 1000}`, address], { netns });
-    if (ended.status > 1) throw new Error(`busybox ping ${address}: ${ended.stderr}`);
-    return ended.status === 0;
-  }
-
-  /** Calls a plugin as a runtime does: configuration on stdin, everything else in the environment. */
-  plugin(name: string, verb: string, conf: Conf, call: Omit<PluginCall, "under"> = {}): PluginEnded {
-    const bin = call.bin ?? Vm.bin;
-    const ended = this.run(`${bin}/${name}`, [], {
-      env: {
-        CNI_COMMAND: verb,
-        CNI_CONTAINERID: call.containerId,
-        CNI_NETNS: call.netns,
-        CNI_IFNAME: call.ifname ?? "eth0",
-        CNI_ARGS: call.args,
-        CNI_PATH: call.path ?? bin,
-        ...call.env,
-      },
-      input: confText(conf),
-      ...(call.timeoutMs !== undefined && { timeoutMs: call.timeoutMs }),
-    });
-    return { ...ended, json: parsed(ended.stdout) };
-  }
-
-  /** All a plugin could have changed, comparable with toEqual: links, addresses, routes, rules, files. */
-  snapshot(options: SnapshotOptions = {}): Snapshot {
-    return snapshotOf(this, options);
   }
 
   /** Takes away what a test left: namespaces, links, rules, and the plugins' files. */
