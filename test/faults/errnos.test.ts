@@ -4,21 +4,13 @@
 
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { callSites, type Fault, withFault } from "../support/faults.ts";
+import { attachment, dualStack } from "../support/network.ts";
 import type { PluginCall } from "../support/node.ts";
 import { Sandbox } from "../support/sandbox.ts";
 
-const CONF = {
-  cniVersion: "1.1.0",
-  name: "net",
-  type: "bridge",
-  bridge: "br0",
-  isDefaultGateway: true,
-  ipMasq: true,
-  macspoofchk: true,
-  ipam: { type: "host-local", ranges: [[{ subnet: "10.41.0.0/24" }], [{ subnet: "fd00:41::/64" }]] },
-};
-const VICTIM = { containerId: "victim", netns: "/run/netns/victim" };
-const LIVING = { containerId: "one", netns: "/run/netns/one" };
+const CONF = dualStack(41, { macspoofchk: true });
+const VICTIM = attachment("victim");
+const LIVING = attachment("one");
 const GC_CONF = { ...CONF, "cni.dev/valid-attachments": [{ containerID: "one", ifname: "eth0" }] };
 
 /** The calls of which each errno is heard. */

@@ -2,6 +2,7 @@
 // tells which address it sees.
 
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { attachment, resultOf, SILENT } from "../support/network.ts";
 import { Outside } from "../support/outside.ts";
 import { Sandbox } from "../support/sandbox.ts";
 import { serveWhoAmI, whoAmI } from "../support/who-am-i.ts";
@@ -39,12 +40,8 @@ describe.each(cases)("bridge with $name", ({ families }) => {
   let node: Sandbox;
   let outside: Outside;
 
-  const attachment = (id: string) => ({ containerId: id, netns: `/run/netns/${id}` });
-  const add = (id: string, config: object = CONF) => {
-    const ended = node.plugin("bridge", "ADD", config, attachment(id));
-    expect(ended, ended.stdout).toMatchObject({ status: 0, stderr: "" });
-    return ended.json;
-  };
+  const add = (id: string, config: object = CONF) =>
+    resultOf(node.plugin("bridge", "ADD", config, attachment(id)));
   const del = (id: string, netns = `/run/netns/${id}`, config: object = CONF) =>
     expect(node.plugin("bridge", "DEL", config, { containerId: id, netns })).toEqual({
       status: 0,
@@ -205,7 +202,7 @@ describe.each(cases)("bridge with $name", ({ families }) => {
         containerId: "c1",
         ...(netns !== undefined && { netns }),
       });
-      expect(ended).toMatchObject({ status: 0, stdout: "", stderr: "" });
+      expect(ended).toMatchObject(SILENT);
       const { c1: _gone, ...others } = before;
       expect(state()).toEqual({ netns: others, files });
     });
@@ -245,7 +242,7 @@ describe.each(cases)("bridge with $name", ({ families }) => {
 
   describe("an ADD that fails", () => {
     const fails = (config: object, more: object = {}) => {
-      const ended = node.plugin("bridge", "ADD", config, { ...attachment("c1"), ...more });
+      const ended = node.plugin("bridge", "ADD", config, attachment("c1", more));
       expect(ended.status).not.toBe(0);
       expect(ended.json).toMatchObject({
         cniVersion: "1.0.0",
@@ -287,7 +284,7 @@ describe.each(cases)("bridge with $name", ({ families }) => {
 describe("bridge without ipam", () => {
   let node: Sandbox;
   const CONF = { cniVersion: "1.0.0", name: "l2", type: "bridge", bridge: "br2", mtu: 1400 };
-  const attachment = { containerId: "c1", netns: "/run/netns/c1" };
+  const CALL = attachment("c1");
 
   beforeAll(async () => {
     node = await Sandbox.create();
@@ -296,7 +293,7 @@ describe("bridge without ipam", () => {
   afterAll(() => node.dispose());
 
   it("makes a link that is up, without addresses, and takes it away", () => {
-    const ended = node.plugin("bridge", "ADD", { ...CONF, hairpinMode: true }, attachment);
+    const ended = node.plugin("bridge", "ADD", { ...CONF, hairpinMode: true }, CALL);
     expect(ended).toMatchObject({ status: 0, stderr: "" });
     expect(ended.json.ips ?? []).toEqual([]);
     const [eth0] = node.json("ip -j addr show dev eth0", { netns: "c1" });
@@ -309,14 +306,14 @@ describe("bridge without ipam", () => {
       hairpin: true,
       mtu: 1400,
     });
-    expect(node.plugin("bridge", "DEL", CONF, attachment)).toMatchObject({ status: 0, stdout: "" });
+    expect(node.plugin("bridge", "DEL", CONF, CALL)).toMatchObject({ status: 0, stdout: "" });
     expect(node.json("ip -j link show type veth")).toEqual([]);
   });
 
   it("sets the bridge promiscuous, with promiscMode", () => {
     const conf = { ...CONF, bridge: "br3", promiscMode: true };
-    expect(node.plugin("bridge", "ADD", conf, attachment)).toMatchObject({ status: 0 });
+    expect(node.plugin("bridge", "ADD", conf, CALL)).toMatchObject({ status: 0 });
     expect(node.json("ip -j -d link show dev br3")[0].flags).toContain("PROMISC");
-    expect(node.plugin("bridge", "DEL", conf, attachment)).toMatchObject({ status: 0 });
+    expect(node.plugin("bridge", "DEL", conf, CALL)).toMatchObject({ status: 0 });
   });
 });

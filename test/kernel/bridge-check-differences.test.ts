@@ -2,20 +2,14 @@
 // made with ip, bridge, nft or sysctl.
 
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { attachment, dualStack } from "../support/network.ts";
 import { Sandbox } from "../support/sandbox.ts";
 
+const BASE = dualStack(54, { hairpinMode: true, portIsolation: true });
 const CONF = {
-  cniVersion: "1.0.0",
-  name: "net",
-  type: "bridge",
-  bridge: "br0",
-  isDefaultGateway: true,
-  hairpinMode: true,
-  portIsolation: true,
-  ipMasq: true,
+  ...BASE,
   ipam: {
-    type: "host-local",
-    ranges: [[{ subnet: "10.54.0.0/24" }], [{ subnet: "fd00:54::/64" }]],
+    ...BASE.ipam,
     routes: [
       { dst: "192.0.2.0/24", gw: "10.54.0.9", priority: 50, mtu: 1400, advmss: 1360 },
       { dst: "198.51.100.0/24", table: 5000 },
@@ -23,7 +17,7 @@ const CONF = {
     ],
   },
 };
-const CALL = { containerId: "c1", netns: "/run/netns/c1" };
+const CALL = attachment("c1");
 
 let node: Sandbox;
 const run = (verb: string, conf: object = CONF) => node.plugin("bridge", verb, conf, CALL);

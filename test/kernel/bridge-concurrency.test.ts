@@ -3,19 +3,13 @@
 
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { REFERENCE } from "../support/executables.ts";
+import { leasesOf } from "../support/leases.ts";
+import { attachment, dualStack } from "../support/network.ts";
 import type { PluginCall, PluginEnded } from "../support/node.ts";
 import { Outside } from "../support/outside.ts";
 import { Sandbox } from "../support/sandbox.ts";
 
-const CONF = {
-  cniVersion: "1.0.0",
-  name: "net",
-  type: "bridge",
-  bridge: "br0",
-  isDefaultGateway: true,
-  ipMasq: true,
-  ipam: { type: "host-local", ranges: [[{ subnet: "10.51.0.0/24" }], [{ subnet: "fd00:51::/64" }]] },
-};
+const CONF = dualStack(51);
 const GATEWAYS = ["10.51.0.1/24", "fd00:51::1/64"];
 
 let node: Sandbox;
@@ -35,9 +29,7 @@ const addNetns = (ids: readonly string[]) =>
   node.sh(`for id in ${ids.join(" ")}; do ip netns add $id; ip -n $id link set lo up; done`);
 
 async function each(verb: string, ids: readonly string[], more: PluginCall = {}, conf: object = CONF) {
-  const calls = ids.map((id) =>
-    node.pluginAsync("bridge", verb, conf, { containerId: id, netns: `/run/netns/${id}`, ...more }),
-  );
+  const calls = ids.map((id) => node.pluginAsync("bridge", verb, conf, attachment(id, more)));
   const ended = await Promise.all(calls);
   for (const { status, stdout, stderr } of ended) {
     expect({ status, stderr, stdout: status === 0 ? "" : stdout }).toEqual({
@@ -58,10 +50,7 @@ function silent(pairs: readonly (readonly [netns: string, address: string])[]): 
   return node.sh(`${lines.join("\n")}\nwait`);
 }
 
-function leases(): string[] {
-  const files = node.sh("cd /var/lib/cni/networks/net; ls").split("\n");
-  return files.filter((file) => /^(10\.|fd)/.test(file)).sort();
-}
+const leases = () => [...leasesOf(node, "net").keys()].sort();
 
 const ports = () => node.json("ip -j link show master br0") as { ifname: string }[];
 const gateways = () =>
@@ -211,7 +200,7 @@ describe("interfaces of one container at once", () => {
         "bridge",
         "CHECK",
         { ...conf(index), prevResult: ended[index]!.json },
-        { containerId: "c1", netns: "/run/netns/c1", ifname: ifnames[index]! },
+        attachment("c1", { ifname: ifnames[index]! }),
       );
       expect(checked, checked.stdout).toMatchObject({ status: 0 });
     }

@@ -3,21 +3,16 @@
 
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type CallSite, callSites, type Fault, withFault } from "../support/faults.ts";
+import { attachment, dualStack } from "../support/network.ts";
 import type { PluginEnded } from "../support/node.ts";
 import { Sandbox } from "../support/sandbox.ts";
 
 // 14 hosts: gateway, two that live all along, and what a lost address would be missed from.
-const CONF = {
-  cniVersion: "1.0.0",
-  name: "net",
-  type: "bridge",
-  bridge: "br0",
-  isDefaultGateway: true,
+const CONF = dualStack(41, {
   hairpinMode: true,
-  ipMasq: true,
   ipam: { type: "host-local", ranges: [[{ subnet: "10.41.0.0/28" }], [{ subnet: "fd00:41::/64" }]] },
-};
-const CALL = { containerId: "victim", netns: "/run/netns/victim" };
+});
+const CALL = attachment("victim");
 const EXCEPT_MEMORY = { exceptMemory: true };
 
 /** Whether the plugin has to wait for an answer, and how often, differs from run to run. */

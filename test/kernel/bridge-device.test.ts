@@ -1,6 +1,7 @@
 // What is configured of the bridge itself: groupFwdMask and uplink. Oracles: ip, nft counters, ping.
 
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { attachment, resultOf, SILENT } from "../support/network.ts";
 import { Sandbox } from "../support/sandbox.ts";
 
 const CONF = {
@@ -14,18 +15,13 @@ const CONF = {
 const LLDP = 0x4000;
 
 let node: Sandbox;
-const call = (id: string) => ({ containerId: id, netns: `/run/netns/${id}` });
-const add = (conf: object, id = "c1") => {
-  const ended = node.plugin("bridge", "ADD", conf, call(id));
-  expect(ended, ended.stdout).toMatchObject({ status: 0, stderr: "" });
-  return ended.json;
-};
+const add = (conf: object, id = "c1") => resultOf(node.plugin("bridge", "ADD", conf, attachment(id)));
 const del = (conf: object, id = "c1") =>
-  expect(node.plugin("bridge", "DEL", conf, call(id))).toMatchObject({ status: 0, stdout: "", stderr: "" });
+  expect(node.plugin("bridge", "DEL", conf, attachment(id))).toMatchObject(SILENT);
 const check = (conf: object, prevResult: object) =>
-  node.plugin("bridge", "CHECK", { ...conf, prevResult }, call("c1"));
+  node.plugin("bridge", "CHECK", { ...conf, prevResult }, attachment("c1"));
 const refused = (conf: object, code: number, words: string) =>
-  expect(node.plugin("bridge", "ADD", conf, call("c1")).json).toMatchObject({
+  expect(node.plugin("bridge", "ADD", conf, attachment("c1")).json).toMatchObject({
     code,
     msg: expect.stringContaining(words),
   });

@@ -2,16 +2,10 @@
 // nft's listing, and frames with a wrong source MAC that get through or do not.
 
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { attachment, dualStack } from "../support/network.ts";
 import { Sandbox } from "../support/sandbox.ts";
 
-const BASE = {
-  cniVersion: "1.0.0",
-  name: "net",
-  type: "bridge",
-  bridge: "br0",
-  isDefaultGateway: true,
-  ipam: { type: "host-local", ranges: [[{ subnet: "10.47.0.0/24" }], [{ subnet: "fd00:47::/64" }]] },
-};
+const BASE = dualStack(47, { ipMasq: false });
 
 describe.each([
   { name: "ipMasq", more: { ipMasq: true } },
@@ -45,7 +39,7 @@ describe.each([
   ])("puts back the rules of the others: $name", ({ flush }) => {
     add("three");
     const before = rules();
-    const ended = node.plugin("bridge", "DEL", conf, { containerId: "three", netns: "/run/netns/three" });
+    const ended = node.plugin("bridge", "DEL", conf, attachment("three"));
     expect(ended.status).toBe(0);
     node.sh(flush);
     expect(rules()).not.toEqual(before);

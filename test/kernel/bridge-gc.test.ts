@@ -2,20 +2,12 @@
 // nft, ping, the files, an IPAM plugin that records its calls.
 
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { attachment, dualStack, SILENT } from "../support/network.ts";
 import type { PluginCall } from "../support/node.ts";
 import { Outside } from "../support/outside.ts";
 import { Sandbox } from "../support/sandbox.ts";
 
-const CONF = {
-  cniVersion: "1.1.0",
-  name: "net",
-  type: "bridge",
-  bridge: "br0",
-  isDefaultGateway: true,
-  ipMasq: true,
-  macspoofchk: true,
-  ipam: { type: "host-local", ranges: [[{ subnet: "10.55.0.0/24" }], [{ subnet: "fd00:55::/64" }]] },
-};
+const CONF = dualStack(55, { macspoofchk: true });
 const SECOND = {
   ...CONF,
   name: "second",
@@ -29,11 +21,7 @@ const OLD = "cni.dev/attachments";
 const IDS = ["c1", "c2", "c3"];
 
 let node: Sandbox;
-const call = (id: string, ifname = "eth0"): PluginCall => ({
-  containerId: id,
-  ifname,
-  netns: `/run/netns/${id}`,
-});
+const call = (id: string, ifname = "eth0") => attachment(id, { ifname });
 const must = (verb: string, conf: object, more: PluginCall) => {
   const ended = node.plugin("bridge", verb, conf, more);
   expect(ended.status, `${verb}: ${ended.stdout} ${ended.stderr}`).toBe(0);
@@ -41,7 +29,6 @@ const must = (verb: string, conf: object, more: PluginCall) => {
 };
 const gc = (more: object, conf: object = CONF, options: PluginCall = {}) =>
   node.plugin("bridge", "GC", { ...conf, ...more }, options);
-const cleanly = { status: 0, stdout: "", stderr: "" };
 
 beforeAll(async () => {
   node = await Sandbox.create();
@@ -158,7 +145,7 @@ describe("GC", () => {
 
   it.each(lists)("removes %s", (_name, list, gone) => {
     for (const _ of ["once", "again"]) {
-      expect(gc(list)).toMatchObject(cleanly);
+      expect(gc(list)).toMatchObject(SILENT);
       expect(traces()).toEqual(allBut(...gone));
     }
   });
@@ -175,7 +162,7 @@ describe("GC", () => {
 
   it("leaves the valid ones working", async () => {
     const outside = await Outside.connect(node);
-    expect(gc({ [VALID]: [entry("c1")] })).toMatchObject(cleanly);
+    expect(gc({ [VALID]: [entry("c1")] })).toMatchObject(SILENT);
     for (const family of ["v4", "v6"] as const) expect(outside.sees("c1", family)).toBe(Outside.node[family]);
     for (const address of ["10.55.0.1", "fd00:55::1"]) expect(node.pings("c1", address)).toBe(true);
     await outside.disconnect();
@@ -183,7 +170,7 @@ describe("GC", () => {
 
   it("removes what is left of containers whose namespace is gone", () => {
     node.sh("ip netns del c2; ip netns del c3");
-    expect(gc({ [VALID]: [entry("c1")] })).toMatchObject(cleanly);
+    expect(gc({ [VALID]: [entry("c1")] })).toMatchObject(SILENT);
     expect(traces()).toEqual(allBut("c2/eth0", "c3/eth0", "c3/eth1"));
   });
 
@@ -195,7 +182,7 @@ describe("GC", () => {
     ],
     ["they say something", { CNI_CONTAINERID: "c1", CNI_NETNS: "/run/netns/c1" }],
   ])("works where %s", (_name, env) => {
-    expect(gc({ [VALID]: [entry("c1")] }, CONF, { env })).toMatchObject(cleanly);
+    expect(gc({ [VALID]: [entry("c1")] }, CONF, { env })).toMatchObject(SILENT);
     expect(traces()).toEqual(allBut("c2/eth0", "c3/eth0", "c3/eth1"));
   });
 
@@ -208,7 +195,7 @@ describe("GC", () => {
       [...allBut("c2/eth0", "c3/eth0", "c3/eth1"), "net c2 eth0 record", "net c2 eth0 spoof check"].sort(),
     );
     node.sh("nft delete chain bridge nat theirs");
-    expect(gc(list)).toMatchObject(cleanly);
+    expect(gc(list)).toMatchObject(SILENT);
     expect(traces()).toEqual(allBut("c2/eth0", "c3/eth0", "c3/eth1"));
   });
 
@@ -231,7 +218,7 @@ describe("GC", () => {
       mkdir /var/lib/cni/networks/third; printf 'c9\\r\\neth0' >/var/lib/cni/networks/third/10.99.0.2
       nft 'add table inet theirs; add chain inet theirs c2'
     `);
-    expect(gc({ [VALID]: [] })).toMatchObject(cleanly);
+    expect(gc({ [VALID]: [] })).toMatchObject(SILENT);
     node.sh("ip link show veththeirs; nft list chain inet theirs c2; ip link del veththeirs");
     expect(traces()).toEqual(["third c9 eth0 lease", ...whole("second", "c1", "eth1")].sort());
   });
@@ -240,7 +227,7 @@ describe("GC", () => {
 describe("GC of a network that has nothing", () => {
   it("makes nothing", () => {
     const before = node.snapshot();
-    expect(gc({ [VALID]: [] })).toMatchObject(cleanly);
+    expect(gc({ [VALID]: [] })).toMatchObject(SILENT);
     expect(node.snapshot()).toEqual(before);
     expect(node.run("ls", ["/run/cni-bridge"]).status).not.toBe(0);
   });
@@ -255,10 +242,10 @@ describe("GC with an IPAM plugin of CNI_PATH", () => {
 
   it("hands it the same bytes, in every case", () => {
     install("exit 0");
-    expect(node.plugin("bridge", "GC", text, { path: "/run/bin" })).toMatchObject(cleanly);
+    expect(node.plugin("bridge", "GC", text, { path: "/run/bin" })).toMatchObject(SILENT);
     expect(node.sh("cat /run/bin/log /run/bin/stdin")).toBe(`CNI_COMMAND=GC\n${text}`);
     expect(node.plugin("bridge", "GC", text.replace("[ ]", "null"), { path: "/run/bin" })).toMatchObject(
-      cleanly,
+      SILENT,
     );
     expect(node.sh("cat /run/bin/log")).toBe("CNI_COMMAND=GC\n".repeat(2));
   });
@@ -268,7 +255,7 @@ describe("GC with an IPAM plugin of CNI_PATH", () => {
       `[ $CNI_COMMAND != ADD ] || echo '{"ips":[{"address":"10.55.0.9/24"}]}'; [ $CNI_COMMAND != GC ] || { echo '{"code":123,"msg":"no"}'; exit 1; }`,
     );
     const conf = { ...CONF, ipam: { type: "fake" } };
-    must("ADD", conf, { ...call("c1"), path: "/run/bin" });
+    must("ADD", conf, attachment("c1", { path: "/run/bin" }));
     expect(gc({ [VALID]: [] }, conf, { path: "/run/bin" })).toMatchObject({
       status: 1,
       json: { code: 123, msg: "no" },

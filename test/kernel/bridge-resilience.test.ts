@@ -2,23 +2,14 @@
 // cannot yet be is removed by the next DEL. The snapshots come from ip, bridge, nft and the files.
 
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { attachment, dualStack } from "../support/network.ts";
 import type { Conf, PluginCall } from "../support/node.ts";
 import { Sandbox } from "../support/sandbox.ts";
 import type { Snapshot } from "../support/snapshot.ts";
 
-const IPAM = { type: "host-local", ranges: [[{ subnet: "10.47.0.0/24" }], [{ subnet: "fd00:47::/64" }]] };
-const CONF = {
-  cniVersion: "1.0.0",
-  name: "net",
-  type: "bridge",
-  bridge: "br0",
-  isDefaultGateway: true,
-  ipMasq: true,
-  macspoofchk: true,
-  ipam: IPAM,
-};
-const OWN = { containerId: "c1", netns: "/run/netns/c1" };
-const OTHER = { containerId: "c2", netns: "/run/netns/c2" };
+const CONF = dualStack(47, { macspoofchk: true });
+const OWN = attachment("c1");
+const OTHER = attachment("c2");
 
 let node: Sandbox;
 let before: Snapshot;
@@ -128,9 +119,9 @@ describe("DEL leaves nothing, once and again,", () => {
       ipam: "x",
     }).map(([key, value]) => ({ name: `${key} invalid`, conf: { ...CONF, [key]: value } })),
     ...[
-      { ...IPAM, ranges: 5 },
-      { ...IPAM, subnet: "10.47.0.9/24" },
-      { ...IPAM, routes: "x" },
+      { ...CONF.ipam, ranges: 5 },
+      { ...CONF.ipam, subnet: "10.47.0.9/24" },
+      { ...CONF.ipam, routes: "x" },
     ].map((ipam, index) => ({
       name: `ipam invalid in way ${index}`,
       conf: { ...CONF, ipam },

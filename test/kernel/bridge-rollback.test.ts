@@ -3,24 +3,14 @@
 // snapshots come from ip, bridge, nft and the files.
 
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { attachment, dualStack } from "../support/network.ts";
 import type { Conf, PluginCall } from "../support/node.ts";
 import { Sandbox } from "../support/sandbox.ts";
 import type { Snapshot } from "../support/snapshot.ts";
 
-const IPAM = { type: "host-local", ranges: [[{ subnet: "10.49.0.0/24" }], [{ subnet: "fd00:49::/64" }]] };
-const CONF = {
-  cniVersion: "1.0.0",
-  name: "net",
-  type: "bridge",
-  bridge: "br0",
-  isDefaultGateway: true,
-  hairpinMode: true,
-  ipMasq: true,
-  macspoofchk: true,
-  ipam: IPAM,
-};
-const OWN = { containerId: "c1", netns: "/run/netns/c1" };
-const OTHER = { containerId: "c2", netns: "/run/netns/c2" };
+const CONF = dualStack(49, { hairpinMode: true, macspoofchk: true });
+const OWN = attachment("c1");
+const OTHER = attachment("c2");
 
 let node: Sandbox;
 const state = () => node.snapshot({ exceptMemory: true });
@@ -101,7 +91,7 @@ describe("an ADD that fails leaves nothing and works later", () => {
     {
       name: "a route leads nowhere",
       text: "cannot add route",
-      conf: { ipam: { ...IPAM, routes: [{ dst: "192.0.2.0/24", gw: "203.0.113.1" }] } },
+      conf: { ipam: { ...CONF.ipam, routes: [{ dst: "192.0.2.0/24", gw: "203.0.113.1" }] } },
     },
     { name: "the MTU is out of range", text: "veth", conf: { mtu: 100_000 } },
     {

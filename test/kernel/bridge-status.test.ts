@@ -2,25 +2,16 @@
 // ADD that follows is the oracle: it must do what STATUS says.
 
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { attachment, dualStack, SILENT } from "../support/network.ts";
 import type { PluginCall } from "../support/node.ts";
 import { Sandbox } from "../support/sandbox.ts";
 
-const CONF = {
-  cniVersion: "1.1.0",
-  name: "net",
-  type: "bridge",
-  bridge: "br0",
-  isDefaultGateway: true,
-  ipMasq: true,
-  macspoofchk: true,
-  ipam: { type: "host-local", ranges: [[{ subnet: "10.57.0.0/24" }], [{ subnet: "fd00:57::/64" }]] },
-};
-const cleanly = { status: 0, stdout: "", stderr: "" };
+const CONF = dualStack(57, { macspoofchk: true });
 
 let node: Sandbox;
 const status = (conf: object = CONF, call: PluginCall = {}) => node.plugin("bridge", "STATUS", conf, call);
 const add = (conf: object = CONF, call: PluginCall = {}) =>
-  node.plugin("bridge", "ADD", conf, { containerId: "c1", netns: "/run/netns/c1", ...call });
+  node.plugin("bridge", "ADD", conf, attachment("c1", call));
 
 beforeEach(async () => {
   node = await Sandbox.create();
@@ -37,10 +28,10 @@ describe("STATUS is well, and makes nothing,", () => {
     const before = node.snapshot();
     const rest = () => node.sh("ls -A /var/lib/cni /run; cat /proc/net/ip_tables_names 2>/dev/null || true");
     const restBefore = rest();
-    expect(status(conf)).toMatchObject(cleanly);
+    expect(status(conf)).toMatchObject(SILENT);
     expect(
       status(conf, { env: { CNI_CONTAINERID: "", CNI_NETNS: "", CNI_IFNAME: "", CNI_ARGS: "" } }),
-    ).toMatchObject(cleanly);
+    ).toMatchObject(SILENT);
     expect(node.snapshot()).toEqual(before);
     expect(rest()).toBe(restBefore);
   });
@@ -48,14 +39,14 @@ describe("STATUS is well, and makes nothing,", () => {
   it("while containers run", () => {
     expect(add()).toMatchObject({ status: 0 });
     const before = node.snapshot();
-    expect(status()).toMatchObject(cleanly);
+    expect(status()).toMatchObject(SILENT);
     expect(node.snapshot()).toEqual(before);
   });
 
   it("although the pool is full, as that is no fault of the node", () => {
     const ipam = { type: "host-local", ranges: [[{ subnet: "10.57.0.0/30" }]] };
     expect(add({ ...CONF, ipam })).toMatchObject({ status: 0 });
-    expect(status({ ...CONF, ipam })).toMatchObject(cleanly);
+    expect(status({ ...CONF, ipam })).toMatchObject(SILENT);
   });
 });
 
@@ -105,7 +96,7 @@ describe("STATUS is code 50 where", () => {
     expect(node.snapshot()).toEqual(before);
     expect(add({ ...CONF, ...conf }, call)).toMatchObject({ status: 1 });
     node.sh(repair);
-    expect(status()).toMatchObject(cleanly);
+    expect(status()).toMatchObject(SILENT);
     expect(add()).toMatchObject({ status: 0 });
   });
 
@@ -117,7 +108,7 @@ describe("STATUS is code 50 where", () => {
     const text = '{"cniVersion":"1.1.0","name":"net",  "type":"bridge","ipam":{"type":"fake"}}\n';
     install("exit 0");
     const call = { path: "/run/bin" };
-    expect(node.plugin("bridge", "STATUS", text, call)).toMatchObject(cleanly);
+    expect(node.plugin("bridge", "STATUS", text, call)).toMatchObject(SILENT);
     expect(node.sh("cat /run/bin/stdin")).toBe(text);
     install(`echo '{"code":51,"msg":"half dead"}'; exit 1`);
     expect(node.plugin("bridge", "STATUS", text, call)).toMatchObject({

@@ -2,20 +2,12 @@
 // plugin's own files is written, no program but a delegate is run, nobody configures the host by a router advertisement.
 
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { attachment, dualStack } from "../support/network.ts";
 import type { PluginCall } from "../support/node.ts";
 import { Sandbox } from "../support/sandbox.ts";
 
-const CONF = {
-  cniVersion: "1.1.0",
-  name: "net",
-  type: "bridge",
-  bridge: "br0",
-  isDefaultGateway: true,
-  ipMasq: true,
-  macspoofchk: true,
-  ipam: { type: "host-local", ranges: [[{ subnet: "10.41.0.0/24" }], [{ subnet: "fd00:41::/64" }]] },
-};
-const CALL = { containerId: "c1", netns: "/run/netns/c1" };
+const CONF = dualStack(41, { macspoofchk: true });
+const CALL = attachment("c1");
 const STORE = "/var/lib/cni/networks/net";
 
 let node: Sandbox;

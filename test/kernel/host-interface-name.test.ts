@@ -1,6 +1,7 @@
 // The host's end under a configured name. Oracles: ip, and ping.
 
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { attachment, resultOf, SILENT } from "../support/network.ts";
 import type { PluginCall } from "../support/node.ts";
 import { Sandbox } from "../support/sandbox.ts";
 
@@ -17,22 +18,9 @@ const CONF = {
 const NAMED = { ...CONF, hostInterfaceName: "web0" };
 
 let node: Sandbox;
-const call = (id: string, more: PluginCall = {}): PluginCall => ({
-  containerId: id,
-  netns: `/run/netns/${id}`,
-  ...more,
-});
-const add = (conf: object, id = "c1") => {
-  const ended = node.plugin("bridge", "ADD", conf, call(id));
-  expect(ended, ended.stdout).toMatchObject({ status: 0, stderr: "" });
-  return ended.json;
-};
+const add = (conf: object, id = "c1") => resultOf(node.plugin("bridge", "ADD", conf, attachment(id)));
 const del = (conf: object, id = "c1", more: PluginCall = {}) =>
-  expect(node.plugin("bridge", "DEL", conf, call(id, more))).toMatchObject({
-    status: 0,
-    stdout: "",
-    stderr: "",
-  });
+  expect(node.plugin("bridge", "DEL", conf, attachment(id, more))).toMatchObject(SILENT);
 const veths = (): string[] =>
   node
     .json("ip -j link show type veth")
@@ -88,7 +76,7 @@ describe("the host's end", () => {
     expect(port.ifname).toMatch(expected);
     expect(result.interfaces[1].name).toBe(port.ifname);
     expect(node.pings("c1", "10.40.0.1")).toBe(true);
-    const checked = node.plugin("bridge", "CHECK", { ...conf, prevResult: result }, call("c1"));
+    const checked = node.plugin("bridge", "CHECK", { ...conf, prevResult: result }, attachment("c1"));
     expect(checked, checked.stdout).toMatchObject({ status: 0 });
     del(conf);
     expect(veths()).toEqual([]);
@@ -115,7 +103,9 @@ describe("the host's end", () => {
   it("is told by CHECK when it is gone", () => {
     const result = add(NAMED);
     node.sh("ip link del web0");
-    expect(node.plugin("bridge", "CHECK", { ...NAMED, prevResult: result }, call("c1")).json).toMatchObject({
+    expect(
+      node.plugin("bridge", "CHECK", { ...NAMED, prevResult: result }, attachment("c1")).json,
+    ).toMatchObject({
       code: 102,
       msg: expect.stringContaining("eth0"),
     });
@@ -124,7 +114,7 @@ describe("the host's end", () => {
   it("does not let a second ADD of the same interface pass", () => {
     add(NAMED);
     const before = snapshot();
-    expect(node.plugin("bridge", "ADD", NAMED, call("c1")).json).toMatchObject({
+    expect(node.plugin("bridge", "ADD", NAMED, attachment("c1")).json).toMatchObject({
       code: 100,
       msg: 'interface "eth0" of this container already exists',
       details: expect.stringContaining("web0"),
@@ -177,7 +167,7 @@ describe("DEL finds it", () => {
 
 describe("a name that is taken", () => {
   const fails = (conf: object, id = "c1") => {
-    const ended = node.plugin("bridge", "ADD", conf, call(id));
+    const ended = node.plugin("bridge", "ADD", conf, attachment(id));
     expect(ended.json).toMatchObject({
       code: 100,
       msg: expect.stringContaining('host interface "web0" already exists'),
@@ -193,7 +183,7 @@ describe("a name that is taken", () => {
     del(NAMED, "c2");
     del(NAMED, "c2", { netns: "" });
     expect(veths()).toEqual(["web0"]);
-    expect(node.plugin("bridge", "CHECK", { ...NAMED, prevResult: first }, call("c1"))).toMatchObject({
+    expect(node.plugin("bridge", "CHECK", { ...NAMED, prevResult: first }, attachment("c1"))).toMatchObject({
       status: 0,
     });
   });
@@ -224,7 +214,7 @@ it.each([
   { hostInterfacePrefix: "" },
   { hostInterfacePrefix: "a b" },
 ])("refuses %o", (more) => {
-  expect(node.plugin("bridge", "ADD", { ...CONF, ...more }, call("c1")).json).toMatchObject({
+  expect(node.plugin("bridge", "ADD", { ...CONF, ...more }, attachment("c1")).json).toMatchObject({
     code: 7,
     msg: expect.stringContaining(`${Object.keys(more)[0]}: "${Object.values(more)[0]}"`),
   });

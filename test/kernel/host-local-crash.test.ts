@@ -6,6 +6,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { REFERENCE } from "../support/executables.ts";
+import { leasesOf } from "../support/leases.ts";
+import { hostLocal } from "../support/network.ts";
 import { Sandbox } from "../support/sandbox.ts";
 
 const disk = mkdtempSync(join(tmpdir(), "host-local-"));
@@ -23,19 +25,10 @@ const ranges = [
   [{ subnet: "10.20.0.0/29" }],
   [{ subnet: "2001:db8:20::/64", rangeStart: "2001:db8:20::10", rangeEnd: "2001:db8:20::14" }],
 ];
-const confIn = (dataDir: string) => ({
-  cniVersion: "1.1.0",
-  name: "net",
-  type: "bridge",
-  ipam: { type: "host-local", ranges, dataDir },
-});
+const confIn = (dataDir: string) => hostLocal("net", { ranges, dataDir });
 
-function leases(dataDir: string): string[] {
-  const lines = node.sh(
-    `cd ${dataDir}/net 2>/dev/null || exit 0; for f in *; do case $f in lock|last_*) ;; *) printf '%s %s\\n' "$f" "$(tr '\\r\\n' '/:' <"$f")";; esac; done`,
-  );
-  return lines.split("\n").filter((line) => line !== "" && !line.startsWith("* "));
-}
+/** As "address owner". */
+const leases = (dataDir: string) => [...leasesOf(node, "net", dataDir)].map((lease) => lease.join(" "));
 
 /** The calls of a run that concern the store, by name and number, in order. */
 function callSites(under: (log: string) => void): { name: string; nth: number }[] {

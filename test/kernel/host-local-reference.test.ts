@@ -3,6 +3,8 @@
 
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { REFERENCE } from "../support/executables.ts";
+import { leasesOf } from "../support/leases.ts";
+import { hostLocal } from "../support/network.ts";
 import { Sandbox } from "../support/sandbox.ts";
 
 let node: Sandbox;
@@ -11,31 +13,12 @@ beforeAll(async () => {
 });
 afterAll(() => node.dispose());
 
-const network = (name: string, ipam: object) => ({
-  cniVersion: "1.1.0",
-  name,
-  type: "bridge",
-  ipam: { type: "host-local", ...ipam },
-});
 const store = (name: string) => `/var/lib/cni/networks/${name}`;
 
 /** Names, modes and bytes of everything the reference would see. */
 function files(name: string): string {
   return node.sh(
     `cd ${store(name)} && find . -path ./.cni-bridge -prune -o -type f -printf '%P %m ' -exec sh -c 'od -An -c "$1" | tr -s "\\n" " "' _ {} ';' -printf '\\n' | sort`,
-  );
-}
-
-/** Lease file → content. */
-function leases(name: string): Map<string, string> {
-  const text = node.sh(
-    `cd ${store(name)} && for f in *; do case $f in lock|last_*) ;; *) printf '%s %s\\n' "$f" "$(tr '\\r\\n' '/:' <"$f")";; esac; done`,
-  );
-  return new Map(
-    text
-      .split("\n")
-      .filter(Boolean)
-      .map((line) => line.split(" ") as [string, string]),
   );
 }
 
@@ -86,7 +69,7 @@ describe("the same calls as the reference's executable", () => {
   it.each(cases)("%s: equal answers, equal files", (what, ipam, steps) => {
     const run = (bin: string, name: string) =>
       steps.map(([verb, containerId, call]) => {
-        const ended = node.plugin("host-local", verb, network(name, ipam), {
+        const ended = node.plugin("host-local", verb, hostLocal(name, ipam), {
           containerId,
           netns: "/nonexistent",
           bin,
@@ -102,7 +85,7 @@ describe("the same calls as the reference's executable", () => {
   });
 
   it("begins each error with the reference's text", () => {
-    const conf = network("texts", { subnet: "10.9.6.0/29" });
+    const conf = hostLocal("texts", { subnet: "10.9.6.0/29" });
     const fail = (bin: string, id: string, args?: string) => {
       const { json } = node.plugin("host-local", "ADD", conf, {
         containerId: id,
@@ -125,7 +108,7 @@ describe("the same calls as the reference's executable", () => {
   });
 
   it("each releases what the other gave, and neither sees a lease twice", () => {
-    const conf = network("switch", {
+    const conf = hostLocal("switch", {
       ranges: [[{ subnet: "10.9.7.0/24" }], [{ subnet: "2001:db8:7::/64" }]],
     });
     const call = (containerId: string, bin: string) => ({ containerId, bin, netns: "/x" });
@@ -135,7 +118,7 @@ describe("the same calls as the reference's executable", () => {
       expect(node.plugin("host-local", "CHECK", conf, call(`c${n}`, bin)).status).toBe(0);
       expect(node.plugin("host-local", "DEL", conf, call(`c${n}`, bin)).status).toBe(0);
       expect(node.plugin("host-local", "CHECK", conf, call(`c${n}`, bin)).status).not.toBe(0);
-      expect(leases("switch").size).toBe(2 * (3 - n));
+      expect(leasesOf(node, "switch").size).toBe(2 * (3 - n));
     }
   });
 });
@@ -148,7 +131,7 @@ describe("on one directory at once", () => {
     "256 ADDs and DELs by %s neither give an address twice nor lose one",
     async (what, binOf) => {
       const name = what.replace(/\W+/g, "-");
-      const conf = network(name, {
+      const conf = hostLocal(name, {
         ranges: [[{ subnet: "10.10.0.0/22" }], [{ subnet: "2001:db8:10::/64" }]],
       });
       const call = (n: number) => ({ containerId: `c${n}`, bin: binOf(n), netns: "/x", timeoutMs: 50_000 });
@@ -172,12 +155,12 @@ describe("on one directory at once", () => {
         }
       }
       expect(given.size).toBe(2 * fresh.length);
-      expect(leases(name)).toEqual(new Map([...given].sort(([a], [b]) => (a < b ? -1 : 1))));
+      expect(leasesOf(node, name)).toEqual(new Map([...given].sort(([a], [b]) => (a < b ? -1 : 1))));
       const gone = await Promise.all(
         fresh.map((n) => node.pluginAsync("host-local", "DEL", conf, { ...call(n), bin: binOf(n + 1) })),
       );
       expect(gone.filter(({ status }) => status !== 0)).toEqual([]);
-      expect(leases(name).size).toBe(0);
+      expect(leasesOf(node, name).size).toBe(0);
     },
     180_000,
   );

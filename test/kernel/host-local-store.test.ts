@@ -3,6 +3,7 @@
 
 import { once } from "node:events";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { hostLocal } from "../support/network.ts";
 import { Sandbox } from "../support/sandbox.ts";
 
 let node: Sandbox;
@@ -11,17 +12,11 @@ beforeAll(async () => {
 });
 afterAll(() => node.dispose());
 
-const network = (name: string, ipam: object) => ({
-  cniVersion: "1.1.0",
-  name,
-  type: "bridge",
-  ipam: { type: "host-local", ...ipam },
-});
 const store = (name: string) => `/var/lib/cni/networks/${name}`;
 
 describe("the lock", () => {
   it("K1 K2 is a file in the directory, waited for with a bound, and the error names the holder's pid and command", async () => {
-    const conf = network("lock", { subnet: "10.30.0.0/24", lockTimeout: 1 });
+    const conf = hostLocal("lock", { subnet: "10.30.0.0/24", lockTimeout: 1 });
     const call = { containerId: "a", netns: "/x" };
     expect(node.plugin("host-local", "ADD", conf, call).status).toBe(0);
     const holder = node.start("flock", [`${store("lock")}/lock`, "sh", "-c", "echo held; exec sleep 30"]);
@@ -48,7 +43,7 @@ describe("the lock", () => {
 
 describe("a store that cannot be written", () => {
   it("fails STATUS with 50 and ADD with 5, each naming why", () => {
-    const conf = network("full", { subnet: "10.31.0.0/24" });
+    const conf = hostLocal("full", { subnet: "10.31.0.0/24" });
     expect(node.plugin("host-local", "ADD", conf, { containerId: "a", netns: "/x" }).status).toBe(0);
     expect(node.plugin("host-local", "STATUS", conf).status).toBe(0);
     node.sh(`mount --bind ${store("full")} ${store("full")} && mount -o remount,bind,ro ${store("full")}`);
@@ -65,7 +60,7 @@ describe("with many leases", () => {
   /** System calls of one call of the plugin, by name. */
   function calls(name: string, verb: string, containerId: string): Record<string, number> {
     const under = ["strace", "-qq", "-o", "/run/calls.log"];
-    const conf = network(name, { subnet: "10.32.0.0/15" });
+    const conf = hostLocal(name, { subnet: "10.32.0.0/15" });
     const ended = node.plugin("host-local", verb, conf, { containerId, netns: "/x", under });
     expect(ended.status, ended.stdout).toBe(0);
     const counted: Record<string, number> = {};
@@ -87,7 +82,7 @@ describe("with many leases", () => {
         while [ $i -lt ${count} ]; do printf 'o%s\\r\\neth0' $i >10.33.$((i / 250)).$((i % 250)); i=$((i + 1)); done`);
       // Reads them all, once.
       expect(
-        node.plugin("host-local", "ADD", network(name, { subnet: "10.32.0.0/15" }), {
+        node.plugin("host-local", "ADD", hostLocal(name, { subnet: "10.32.0.0/15" }), {
           containerId: "first",
           netns: "/x",
         }).status,

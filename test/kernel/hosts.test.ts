@@ -5,20 +5,13 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeEach, describe, expect, it } from "vitest";
+import { attachment, dualStack } from "../support/network.ts";
 import type { PluginCall, PluginEnded } from "../support/node.ts";
 import { Sandbox } from "../support/sandbox.ts";
 
-const CONF = {
-  cniVersion: "1.1.0",
-  name: "net",
-  type: "bridge",
-  bridge: "br0",
-  isDefaultGateway: true,
-  ipMasq: true,
-  ipam: { type: "host-local", ranges: [[{ subnet: "10.41.0.0/24" }], [{ subnet: "fd00:41::/64" }]] },
-};
+const CONF = dualStack(41);
 const IPV4 = { ...CONF, ipam: { type: "host-local", ranges: [[{ subnet: "10.41.0.0/24" }]] } };
-const CALL = { containerId: "c1", netns: "/run/netns/c1" };
+const CALL = attachment("c1");
 
 const SECCOMP_SOURCE = new URL("../support/seccomp.c", import.meta.url).pathname;
 const tools = mkdtempSync(join(tmpdir(), "cni-bridge-hosts-"));

@@ -4,6 +4,7 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { DIST, REFERENCE } from "../support/executables.ts";
 import { type Flavour, iptablesRules, LoggedPath, mentions } from "../support/nat-rules.ts";
+import { attachment } from "../support/network.ts";
 import type { PluginCall } from "../support/node.ts";
 import { Outside } from "../support/outside.ts";
 import { Sandbox } from "../support/sandbox.ts";
@@ -41,9 +42,8 @@ beforeEach(async () => {
 });
 afterEach(() => node.dispose());
 
-const attachment: PluginCall = { containerId: "c1", netns: "/run/netns/c1", path: PATH };
 const call = (verb: string, wanted: Wanted = {}, more: PluginCall = {}) =>
-  node.plugin("bridge", verb, conf(wanted), { ...attachment, ...more });
+  node.plugin("bridge", verb, conf(wanted), attachment("c1", { path: PATH, ...more }));
 const succeed = (verb: string, wanted: Wanted = {}, more: PluginCall = {}) => {
   const ended = call(verb, wanted, more);
   expect(ended, `${verb}: ${ended.stdout}`).toMatchObject({ status: 0, stderr: "" });
@@ -204,11 +204,12 @@ describe("two interfaces of one container", () => {
     const side = (verb: string) =>
       Promise.all(
         names.map((ifname, index) =>
-          node.pluginAsync("bridge", verb, conf({ addresses: [`10.41.0.${index + 5}/24`] }), {
-            ...attachment,
-            ifname,
-            env,
-          }),
+          node.pluginAsync(
+            "bridge",
+            verb,
+            conf({ addresses: [`10.41.0.${index + 5}/24`] }),
+            attachment("c1", { path: PATH, ifname, env }),
+          ),
         ),
       );
     for (const ended of await side("ADD")) expect(ended, ended.stdout).toMatchObject({ status: 0 });
@@ -289,7 +290,8 @@ describe("CHECK", () => {
     ["-d 10.41.0.5/24 -j ACCEPT", "-F $chain"],
   ])("misses %s", (rule, change) => {
     const { json } = succeed("ADD");
-    const check = () => node.plugin("bridge", "CHECK", { ...conf(), prevResult: json }, attachment);
+    const check = () =>
+      node.plugin("bridge", "CHECK", { ...conf(), prevResult: json }, attachment("c1", { path: PATH }));
     expect(check()).toMatchObject({ status: 0 });
     node.sh(`chain=$(iptables -t nat -S | sed -n 's/^-N \\(CNI-.*\\)/\\1/p'); iptables -t nat ${change}`);
     expect(check().json).toMatchObject({ code: 102, details: expect.stringContaining(rule) });

@@ -1,6 +1,7 @@
 // Where lint says that ADD fails, ADD fails, and leaves nothing; so the sentences about the kernel are true.
 
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { attachment } from "../support/network.ts";
 import { Sandbox } from "../support/sandbox.ts";
 
 const ipam = { type: "host-local", subnet: "10.1.0.0/24" };
@@ -21,8 +22,7 @@ describe("lint", () => {
     });
     return { status: ended.status, ...JSON.parse(ended.stdout) };
   };
-  const add = (value: object) =>
-    node.plugin("bridge", "ADD", value, { containerId: "c1", netns: "/run/netns/c1", ifname: "eth0" });
+  const add = (value: object) => node.plugin("bridge", "ADD", value, attachment("c1", { ifname: "eth0" }));
 
   it.each([
     ["an MTU below IPv4's least", { ...conf, mtu: 67 }],
@@ -49,7 +49,7 @@ describe("lint", () => {
   ])("is right that ADD works with %s", (_what, value) => {
     expect(lint(value)).toMatchObject({ status: 0, errors: 0 });
     expect(add(value).status).toBe(0);
-    expect(node.plugin("bridge", "DEL", value, { containerId: "c1", netns: "/run/netns/c1" }).status).toBe(0);
+    expect(node.plugin("bridge", "DEL", value, attachment("c1")).status).toBe(0);
     node.sh("ip link delete cni0");
   });
 });

@@ -1,6 +1,7 @@
 // Log and trace of the real executable: what they say is what ip and strace see, and neither is ever in the way.
 
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { attachment, SILENT } from "../support/network.ts";
 import { Sandbox } from "../support/sandbox.ts";
 
 const conf = {
@@ -11,7 +12,7 @@ const conf = {
   ipMasq: true,
   ipam: { type: "host-local", subnet: "10.1.0.0/24" },
 };
-const c1 = { containerId: "c1", netns: "/run/netns/c1", ifname: "eth0" };
+const c1 = attachment("c1", { ifname: "eth0" });
 
 describe("logs", () => {
   let node: Sandbox;
@@ -34,7 +35,7 @@ describe("logs", () => {
     const env = { CNI_BRIDGE_LOG: "/run/log" };
     const { json } = call("ADD", conf, env);
     expect(call("ADD", conf, env).status).toBe(1);
-    expect(call("DEL", conf, env)).toMatchObject({ status: 0, stdout: "", stderr: "" });
+    expect(call("DEL", conf, env)).toMatchObject(SILENT);
     const [added, refused, deleted, ...more] = lines("/run/log");
     expect(more).toEqual([]);
     expect(added).toMatchObject({

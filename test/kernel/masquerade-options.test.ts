@@ -2,30 +2,19 @@
 // and a host outside that tells which address it sees.
 
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { attachment, dualStack, resultOf, SILENT } from "../support/network.ts";
 import { Outside } from "../support/outside.ts";
 import { Sandbox } from "../support/sandbox.ts";
 
-const ATTACHMENT = { containerId: "c1", netns: "/run/netns/c1" };
-const conf = (more: object = {}) => ({
-  cniVersion: "1.1.0",
-  name: "net",
-  type: "bridge",
-  bridge: "br0",
-  isDefaultGateway: true,
-  ipMasq: true,
-  ipam: { type: "host-local", ranges: [[{ subnet: "10.40.0.0/24" }], [{ subnet: "fd00:40::/64" }]] },
-  ...more,
-});
+const ATTACHMENT = attachment("c1");
+const conf = (more: object = {}) => dualStack(40, more);
 
 let node: Sandbox;
 let outside: Outside;
-const add = (config: object, call: object = ATTACHMENT) => {
-  const ended = node.plugin("bridge", "ADD", config, call);
-  expect(ended, ended.stdout).toMatchObject({ status: 0, stderr: "" });
-  return ended.json;
-};
+const add = (config: object, call: object = ATTACHMENT) =>
+  resultOf(node.plugin("bridge", "ADD", config, call));
 const del = (config: object, call: object = ATTACHMENT) =>
-  expect(node.plugin("bridge", "DEL", config, call)).toMatchObject({ status: 0, stdout: "", stderr: "" });
+  expect(node.plugin("bridge", "DEL", config, call)).toMatchObject(SILENT);
 const check = (config: object, prevResult: object) =>
   node.plugin("bridge", "CHECK", { ...config, prevResult }, ATTACHMENT);
 /** The container's own addresses, to which the outside host can answer. */
@@ -91,7 +80,7 @@ describe("ipMasqFamilies", () => {
     const config = conf({ ipMasqFamilies: ["ipv6"] });
     const own = addressesOf(add(config));
     node.sh("nft flush ruleset");
-    add(config, { containerId: "c2", netns: "/run/netns/c2" });
+    add(config, attachment("c2"));
     expect(seen()).toEqual({ v4: own.v4, v6: Outside.node.v6 });
   });
 
@@ -125,10 +114,7 @@ describe("masqExclude", () => {
   it("applies to the containers of its own configuration only", () => {
     const first = addressesOf(add(conf()));
     const changed = conf({ masqExclude: ["198.51.100.7/24"] });
-    const second = add(changed, { containerId: "c2", netns: "/run/netns/c2" }).ips[0].address.replace(
-      /\/.*/,
-      "",
-    );
+    const second = add(changed, attachment("c2")).ips[0].address.replace(/\/.*/, "");
     outside.routeTo(second, "v4");
     expect(outside.sees("c1", "v4")).toBe(Outside.node.v4);
     expect(outside.sees("c2", "v4")).toBe(second);
@@ -138,7 +124,7 @@ describe("masqExclude", () => {
   it("is put back after a flush as it was", () => {
     const own = addressesOf(add(conf({ masqExclude: ["2001:db8::/32"] })));
     node.sh("nft flush ruleset");
-    add(conf(), { containerId: "c2", netns: "/run/netns/c2" });
+    add(conf(), attachment("c2"));
     expect(seen()).toEqual({ v4: Outside.node.v4, v6: own.v6 });
   });
 
@@ -209,7 +195,7 @@ describe("GC", () => {
       bridge: "br1",
       ipam: { type: "host-local", subnet: "10.41.0.0/24" },
     };
-    const call = { containerId: "c2", netns: "/run/netns/c2" };
+    const call = attachment("c2");
     add(conf());
     add(changed, call);
     add(other, { ...call, ifname: "eth1" });
@@ -218,7 +204,7 @@ describe("GC", () => {
     del(conf());
     del(other, { ...call, ifname: "eth1" });
     expect(chains()).toEqual(all);
-    expect(gc(["c2"], changed)).toMatchObject({ status: 0, stdout: "", stderr: "" });
+    expect(gc(["c2"], changed)).toMatchObject(SILENT);
     // The two in use, and the other network's.
     expect(chains()).toHaveLength(3);
     expect(outside.sees("c2", "v4")).toBe(Outside.node.v4);
@@ -231,7 +217,7 @@ describe("GC", () => {
     for (const id of ids) node.addNetns(id);
     let running = ids.length;
     const worker = async (id: string) => {
-      const call = { containerId: id, netns: `/run/netns/${id}` };
+      const call = attachment(id);
       for (let round = 0; round < 25; round++) {
         const added = await node.pluginAsync("bridge", "ADD", conf(), call);
         expect(added, added.stdout).toMatchObject({ status: 0 });

@@ -4,6 +4,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { vlanPortName } from "../../src/net/names.ts";
 import { REFERENCE } from "../support/executables.ts";
 import { FakeHost } from "../support/fake-host.ts";
+import { attachment, resultOf, SILENT } from "../support/network.ts";
 import type { PluginCall } from "../support/node.ts";
 import { Sandbox } from "../support/sandbox.ts";
 
@@ -18,22 +19,10 @@ const CONF = {
 };
 
 let node: Sandbox;
-const call = (id: string, more: PluginCall = {}): PluginCall => ({
-  containerId: id,
-  netns: `/run/netns/${id}`,
-  ...more,
-});
-const add = (conf: object, id = "c1", more: PluginCall = {}) => {
-  const ended = node.plugin("bridge", "ADD", conf, call(id, more));
-  expect(ended, ended.stdout).toMatchObject({ status: 0, stderr: "" });
-  return ended.json;
-};
+const add = (conf: object, id = "c1", more: PluginCall = {}) =>
+  resultOf(node.plugin("bridge", "ADD", conf, attachment(id, more)));
 const del = (conf: object, id = "c1", more: PluginCall = {}) =>
-  expect(node.plugin("bridge", "DEL", conf, call(id, more))).toMatchObject({
-    status: 0,
-    stdout: "",
-    stderr: "",
-  });
+  expect(node.plugin("bridge", "DEL", conf, attachment(id, more))).toMatchObject(SILENT);
 const links = (): string[] =>
   node
     .json("ip -j link show")
@@ -105,7 +94,7 @@ describe("DEL with pruneBridge", () => {
   });
 
   it.each(["/../../var/lib/cni/x", "sixteen-letters-", ""])("has nothing to do for a bridge %o", (bridge) => {
-    const ended = node.plugin("bridge", "DEL", { ...CONF, bridge }, call("c1"));
+    const ended = node.plugin("bridge", "DEL", { ...CONF, bridge }, attachment("c1"));
     expect(ended).toMatchObject({ status: 0, stdout: "" });
     expect(node.sh("ls -A /run/cni-bridge /var/lib/cni 2>/dev/null || :")).not.toContain("lock");
   });
@@ -138,7 +127,7 @@ describe("GC with pruneBridge", () => {
   const gc = (valid: readonly string[]) => {
     const list = valid.map((containerID) => ({ containerID, ifname: "eth0" }));
     const ended = node.plugin("bridge", "GC", { ...CONF, "cni.dev/valid-attachments": list });
-    expect(ended).toMatchObject({ status: 0, stdout: "", stderr: "" });
+    expect(ended).toMatchObject(SILENT);
   };
 
   it("deletes the bridge with the last container", () => {
@@ -162,13 +151,13 @@ describe("many at once", () => {
       const id = `w${index}`;
       node.addNetns(id);
       for (let round = 0; round < ROUNDS; round++) {
-        const added = await node.pluginAsync("bridge", "ADD", conf(index), call(id));
+        const added = await node.pluginAsync("bridge", "ADD", conf(index), attachment(id));
         expect(added, added.stdout).toMatchObject({ status: 0, stderr: "" });
         if (round % 10 === 0 && added.json.ips !== undefined) {
           const ping = node.run("busybox", ["ping", "-c1", "-W1", "10.40.0.1"], { netns: id });
           expect(ping.status).toBe(0);
         }
-        const gone = await node.pluginAsync("bridge", "DEL", conf(index), call(id));
+        const gone = await node.pluginAsync("bridge", "DEL", conf(index), attachment(id));
         expect(gone, gone.stdout).toMatchObject({ status: 0, stderr: "" });
       }
     });

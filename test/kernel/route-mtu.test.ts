@@ -1,18 +1,15 @@
 // `mtu: "auto"` on a real kernel: interfaces of different MTU, routes in the main and in other tables. Oracle: ip.
 
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { attachment, resultOf } from "../support/network.ts";
 import { Sandbox } from "../support/sandbox.ts";
 
 const CONF = { cniVersion: "1.1.0", name: "auto", type: "bridge", bridge: "br0", mtu: "auto" };
-const ATTACHMENT = { containerId: "c1", netns: "/run/netns/c1" };
+const ATTACHMENT = attachment("c1");
 const KERNEL_DEFAULT = 1500;
 
 let node: Sandbox;
-const add = (conf: object = CONF) => {
-  const ended = node.plugin("bridge", "ADD", conf, ATTACHMENT);
-  expect(ended, ended.stdout).toMatchObject({ status: 0, stderr: "" });
-  return ended.json;
-};
+const add = (conf: object = CONF) => resultOf(node.plugin("bridge", "ADD", conf, ATTACHMENT));
 const mtuOf = (ifname: string, netns?: string): number =>
   node.json(`ip -j link show dev ${ifname}`, netns === undefined ? {} : { netns })[0].mtu;
 /** An interface with an address of each family, so that routes may lead through it. */

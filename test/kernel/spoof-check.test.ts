@@ -3,6 +3,7 @@
 
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { REFERENCE } from "../support/executables.ts";
+import { attachment, resultOf, SILENT } from "../support/network.ts";
 import type { PluginCall } from "../support/node.ts";
 import { Sandbox } from "../support/sandbox.ts";
 
@@ -25,18 +26,11 @@ const SHARED =
 const longest = "x".repeat(233); // cni-br-iface-…-eth0-mac has 255 characters then
 
 let node: Sandbox;
-const at = (id: string, more: PluginCall = {}): PluginCall => ({
-  containerId: id,
-  netns: "/run/netns/c1",
-  ...more,
-});
+/** A container of any name in the namespace c1. */
+const at = (id: string, more: PluginCall = {}): PluginCall => attachment("c1", { containerId: id, ...more });
 const reference = { bin: REFERENCE };
 
-const add = (conf: object, call: PluginCall) => {
-  const ended = node.plugin("bridge", "ADD", conf, call);
-  expect(ended, ended.stdout).toMatchObject({ status: 0, stderr: "" });
-  return ended.json;
-};
+const add = (conf: object, call: PluginCall) => resultOf(node.plugin("bridge", "ADD", conf, call));
 const del = (conf: object, call: PluginCall) =>
   expect(node.plugin("bridge", "DEL", conf, call)).toEqual({
     status: 0,
@@ -96,7 +90,7 @@ describe("ADD with macspoofchk", () => {
   });
 
   it("refuses an id that is too long, as the reference does, and leaves nothing", () => {
-    add(SECOND, at("c2", { netns: "/run/netns/c2" }));
+    add(SECOND, attachment("c2"));
     const before = node.snapshot({ exceptMemory: true });
     const call = at(`${longest}x`);
     expect(node.plugin("bridge", "ADD", CONF, { ...call, ...reference }).status).toBe(1);
@@ -112,7 +106,7 @@ describe("ADD with macspoofchk", () => {
 
   it("drops frames with another source MAC, and no others", () => {
     add(CONF, at("c1"));
-    const [{ address }] = add(SECOND, at("c2", { netns: "/run/netns/c2" })).ips;
+    const [{ address }] = add(SECOND, attachment("c2")).ips;
     const c2 = address.replace("/24", "");
     const ping = () => node.pings("c1", c2);
     expect(ping()).toBe(true);
@@ -124,7 +118,7 @@ describe("ADD with macspoofchk", () => {
 
   it("lets a container change its MAC without it", () => {
     add({ ...CONF, macspoofchk: false }, at("c1"));
-    const [{ address }] = add(SECOND, at("c2", { netns: "/run/netns/c2" })).ips;
+    const [{ address }] = add(SECOND, attachment("c2")).ips;
     node.sh(`ip -n c1 link set eth0 address ${FALSE_MAC}`);
     expect(node.pings("c1", address.replace("/24", ""))).toBe(true);
     expect(jumps()).toBe(1);
@@ -175,8 +169,8 @@ describe("ADD with macspoofchk", () => {
   });
 
   it("says what is in its way, and leaves nothing", () => {
-    add(SECOND, at("c2", { netns: "/run/netns/c2" }));
-    del(SECOND, at("c2", { netns: "/run/netns/c2" }));
+    add(SECOND, attachment("c2"));
+    del(SECOND, attachment("c2"));
     node.sh(`nft delete table bridge nat; nft add table bridge nat
       nft add chain bridge nat PREROUTING '{ type filter hook prerouting priority 0; }'`);
     const before = node.snapshot({ exceptMemory: true });
@@ -191,7 +185,7 @@ describe("ADD with macspoofchk", () => {
   });
 
   it("leaves no rule when a later step fails", () => {
-    add(SECOND, at("c2", { netns: "/run/netns/c2" }));
+    add(SECOND, attachment("c2"));
     const before = node.snapshot({ exceptMemory: true });
     const routes = [{ dst: "192.0.2.0/24", gw: "203.0.113.1" }];
     const ended = node.plugin("bridge", "ADD", { ...CONF, ipam: { ...CONF.ipam, routes } }, at("c1"));
@@ -206,7 +200,7 @@ describe("DEL with macspoofchk", () => {
     { adds: "the reference", adder: reference, deletes: "ours", deleter: {} },
     { adds: "ours", adder: {}, deletes: "ours", deleter: {} },
   ])("removes everything: ADD by $adds, DEL by $deletes", ({ adder, deleter }) => {
-    add(SECOND, at("c2", { netns: "/run/netns/c2", ...adder }));
+    add(SECOND, attachment("c2", adder));
     const before = ruleset();
     for (const id of ["c1", longest]) {
       add(CONF, at(id, adder));
@@ -214,7 +208,7 @@ describe("DEL with macspoofchk", () => {
       del(CONF, at(id, deleter));
       expect(ruleset()).toBe(before);
     }
-    del(CONF, at("c2", { netns: "/run/netns/c2", ...deleter }));
+    del(CONF, attachment("c2", deleter));
     expect(ruleset()).toBe(SHARED);
   });
 
@@ -280,7 +274,7 @@ describe("DEL with macspoofchk", () => {
 
 describe("GC with macspoofchk", () => {
   it("removes the rules of attachments that are gone, and no others", () => {
-    add(SECOND, at("c2", { netns: "/run/netns/c2" }));
+    add(SECOND, attachment("c2"));
     const before = ruleset();
     add(CONF, at("c1"));
     node.delNetns("c1");
@@ -299,7 +293,7 @@ describe("CHECK with macspoofchk", () => {
     ["ours", {}],
     ["the reference's", reference],
   ])("is content right after ADD by %s", (_name, adder) => {
-    expect(check(add(CONF, at("c1", adder)))).toMatchObject({ status: 0, stdout: "", stderr: "" });
+    expect(check(add(CONF, at("c1", adder)))).toMatchObject(SILENT);
   });
 
   const chain = "cni-br-iface-c1-eth0";
@@ -345,9 +339,10 @@ describe("many at once", () => {
     );
     add(CONF, at("c1"));
     node.must("nft", ["-f", "-"], { input: others.join("\n") });
-    const call = (id: string) => ({ containerId: id, netns: `/run/netns/${id}` });
     const all = async (verb: string, some = ids) => {
-      const ended = await Promise.all(some.map((id) => node.pluginAsync("bridge", verb, conf, call(id))));
+      const ended = await Promise.all(
+        some.map((id) => node.pluginAsync("bridge", verb, conf, attachment(id))),
+      );
       expect(ended.filter(({ status }) => status !== 0)).toEqual([]);
     };
     await all("ADD");

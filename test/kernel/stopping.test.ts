@@ -4,6 +4,7 @@
 import { once } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { attachment } from "../support/network.ts";
 import { Sandbox } from "../support/sandbox.ts";
 
 const CONF = {
@@ -16,7 +17,7 @@ const CONF = {
   ipam: { type: "slow" },
 };
 const OWN = { ...CONF, ipam: { type: "host-local", subnet: "10.41.0.0/24" } };
-const CALL = { containerId: "c1", netns: "/run/netns/c1", path: "/run/bin" };
+const CALL = attachment("c1", { path: "/run/bin" });
 const ANSWER = '{"cniVersion":"1.1.0","ips":[{"address":"10.41.0.9/24","gateway":"10.41.0.1"}]}';
 
 let node: Sandbox;

@@ -3,18 +3,13 @@
 
 import { readFileSync } from "node:fs";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { dualStack } from "../support/network.ts";
 import { Sandbox } from "../support/sandbox.ts";
 import { type Attached, attach, kill, tool, toolJson } from "../support/tool.ts";
 
-const CONF = {
-  cniVersion: "1.0.0",
-  name: "net",
-  type: "bridge",
-  bridge: "br0",
-  isDefaultGateway: true,
-  ipMasq: true,
+const CONF = dualStack(63, {
   ipam: { type: "host-local", ranges: [[{ subnet: "10.63.0.0/28" }], [{ subnet: "fd00:63::/64" }]] },
-};
+});
 const CONF_DIR = "/run/net.d";
 const STORE = "/var/lib/cni/networks/net";
 

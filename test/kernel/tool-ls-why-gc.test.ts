@@ -3,19 +3,12 @@
 
 import { once } from "node:events";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { leasesOf } from "../support/leases.ts";
+import { dualStack } from "../support/network.ts";
 import { Sandbox } from "../support/sandbox.ts";
 import { type Attached, attach, kill, tool, toolJson } from "../support/tool.ts";
 
-const CONF = {
-  cniVersion: "1.0.0",
-  name: "net",
-  type: "bridge",
-  bridge: "br0",
-  isDefaultGateway: true,
-  ipMasq: true,
-  macspoofchk: true,
-  ipam: { type: "host-local", ranges: [[{ subnet: "10.60.0.0/24" }], [{ subnet: "fd00:60::/64" }]] },
-};
+const CONF = dualStack(60, { macspoofchk: true });
 const STORE = "/var/lib/cni/networks/net";
 
 let node: Sandbox;
@@ -34,11 +27,7 @@ afterEach(() => node?.dispose());
 
 const row = (id: string) =>
   toolJson(node, "ls").attachments.find((each: { containerId: string | null }) => each.containerId === id);
-const leases = () =>
-  node
-    .sh(`ls ${STORE}`)
-    .split("\n")
-    .filter((name) => /^[0-9a-f]+[.:]/.test(name));
+const leases = () => [...leasesOf(node, "net").keys()];
 
 describe("ls", () => {
   it("tells the living, the dead and the foreign apart", () => {

@@ -1,21 +1,12 @@
 // repair: whatever of the host's side somebody removed is there again, as ip, bridge and nft see it, and traffic flows.
 
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { dualStack } from "../support/network.ts";
 import { Outside } from "../support/outside.ts";
 import { Sandbox } from "../support/sandbox.ts";
 import { type Attached, attach, tool } from "../support/tool.ts";
 
-const CONF = {
-  cniVersion: "1.0.0",
-  name: "net",
-  type: "bridge",
-  bridge: "br0",
-  isDefaultGateway: true,
-  ipMasq: true,
-  macspoofchk: true,
-  hairpinMode: true,
-  ipam: { type: "host-local", ranges: [[{ subnet: "10.61.0.0/24" }], [{ subnet: "fd00:61::/64" }]] },
-};
+const CONF = dualStack(61, { macspoofchk: true, hairpinMode: true });
 
 let node: Sandbox;
 let outside: Outside;

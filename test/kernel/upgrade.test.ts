@@ -4,6 +4,8 @@
 
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { DIST, REFERENCE } from "../support/executables.ts";
+import { leasesOf } from "../support/leases.ts";
+import { attachment } from "../support/network.ts";
 import type { PluginCall } from "../support/node.ts";
 import { Sandbox } from "../support/sandbox.ts";
 
@@ -60,16 +62,11 @@ const conf = (more: object, cniVersion = "1.0.0") => ({
 });
 
 function call(verb: string, config: object, bin: string, more: PluginCall = {}) {
-  const ended = node.plugin("bridge", verb, config, {
-    containerId: "c1",
-    netns: "/run/netns/c1",
-    bin,
-    ...more,
-  });
+  const ended = node.plugin("bridge", verb, config, attachment("c1", { bin, ...more }));
   expect(ended, `${verb}: ${ended.stdout}`).toMatchObject({ status: 0, stderr: "" });
   return ended.json;
 }
-const OTHER = { containerId: "c2", netns: "/run/netns/c2" };
+const OTHER = attachment("c2");
 
 /** What a record of ours is to the reference's DEL: unknown. Our next GC of the network removes it. */
 function collect(config: object): void {
@@ -80,8 +77,7 @@ function collect(config: object): void {
   );
 }
 
-const leases = () =>
-  node.sh("ls /var/lib/cni/networks/net 2>/dev/null || true").match(/^(10\.|fd).*$/gm) ?? [];
+const leases = () => [...leasesOf(node, "net").keys()];
 
 describe.each(directions)("a container $name", ({ maker, heir }) => {
   it.each(networks)("leaves nothing, with %s", (_name, more) => {
@@ -119,11 +115,7 @@ describe.each(directions)("a container $name", ({ maker, heir }) => {
     const config = conf({ isGateway: true, ipam: { type: "host-local", ranges: [v4] } });
     const prevResult = call("ADD", config, maker);
     const before = node.snapshot({ exceptMemory: true });
-    const again = node.plugin("bridge", "ADD", config, {
-      containerId: "c1",
-      netns: "/run/netns/c1",
-      bin: heir,
-    });
+    const again = node.plugin("bridge", "ADD", config, attachment("c1", { bin: heir }));
     expect(again).toMatchObject({ status: 1 });
     const { netns, files } = node.snapshot({ exceptMemory: true });
     expect({ links: netns.c1, files }).toEqual({ links: before.netns.c1, files: before.files });
@@ -161,12 +153,7 @@ describe("DEL by ours of a container of the reference leaves nothing", () => {
     call("ADD", config, REFERENCE);
     node.sh(script);
     for (const _ of ["once", "again"]) {
-      const ended = node.plugin(
-        "bridge",
-        "DEL",
-        { ...config, ...more },
-        { containerId: "c1", netns: "/run/netns/c1" },
-      );
+      const ended = node.plugin("bridge", "DEL", { ...config, ...more }, attachment("c1"));
       expect(ended).toMatchObject({ status: 0, stdout: "" });
       expect(leases()).toEqual([]);
     }

@@ -4,6 +4,8 @@
 // reference, which must pass all that is not said to be a deliberate difference there.
 
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { leasesOf } from "../support/leases.ts";
+import { attachment } from "../support/network.ts";
 import type { PluginCall, PluginEnded } from "../support/node.ts";
 import { checkResultText } from "../support/result-schema.ts";
 import { Sandbox } from "../support/sandbox.ts";
@@ -68,7 +70,7 @@ function fresh(): void {
   node.sh("ip link del bridge0 2>/dev/null || true; rm -rf /var/lib/cni/networks; nft flush ruleset");
 }
 
-const call = (more: PluginCall = {}): PluginCall => ({ containerId: "c1", netns: "/run/netns/c1", ...more });
+const call = (more: PluginCall = {}): PluginCall => attachment("c1", more);
 
 function add(config: { cniVersion: string }, more: PluginCall = {}): PluginEnded {
   const ended = node.plugin("bridge", "ADD", config, call(more));
@@ -244,7 +246,7 @@ describe("the bridge", () => {
       note();
       del(config);
       note();
-      del(config, { containerId: "c2", netns: "/run/netns/c2" });
+      del(config, attachment("c2"));
       note();
       expect(new Set(macs).size).toBe(1);
     }));
@@ -339,16 +341,15 @@ describe("a container", () => {
 
   it("B32 that cannot be connected gives its address back", () =>
     atEach(VERSIONS, (version) => {
-      const leases = () =>
-        node.sh("find /var/lib/cni/networks -type f -name '10.*' 2>/dev/null || true").split("\n");
-      add(conf(version), { containerId: "c2", netns: "/run/netns/c2" });
+      const leases = () => [...leasesOf(node, "testConfig").keys()];
+      add(conf(version), attachment("c2"));
       const before = leases();
-      expect(before).toHaveLength(2);
+      expect(before).toHaveLength(1);
       const routes = [{ dst: "203.0.113.0/24", gw: "198.51.100.1" }];
       const ipam = { ...conf(version).ipam, routes };
       refused(conf(version, { ipam }), "");
       expect(leases()).toEqual(before);
-      del(conf(version), { containerId: "c2", netns: "/run/netns/c2" });
+      del(conf(version), attachment("c2"));
     }));
 
   it.each([

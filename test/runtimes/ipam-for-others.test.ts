@@ -3,6 +3,7 @@
 
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { REFERENCE } from "../support/executables.ts";
+import { leasesOf } from "../support/leases.ts";
 import { Outside } from "../support/outside.ts";
 import { Sandbox } from "../support/sandbox.ts";
 
@@ -44,11 +45,7 @@ describe.each(plugins)("the stock $type with our host-local", (plugin) => {
       .json("ip -j addr show dev eth0", { netns })[0]
       .addr_info.filter((info: { scope: string }) => info.scope === "global")
       .map((info: { local: string }) => info.local);
-  const leases = () =>
-    node
-      .sh("ls /var/lib/cni/networks/others 2>/dev/null || true")
-      .split("\n")
-      .filter((name) => /^(10|fd00)/.test(name));
+  const leases = () => [...leasesOf(node, "others").keys()];
 
   beforeAll(async () => {
     node = await Sandbox.create();

@@ -5,6 +5,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { DIST, REFERENCE } from "../support/executables.ts";
 import { type Flowed, serveFlows, startFlow } from "../support/flow.ts";
+import { leasesOf } from "../support/leases.ts";
 import { Outside } from "../support/outside.ts";
 import { Sandbox } from "../support/sandbox.ts";
 
@@ -65,11 +66,7 @@ describe.each(backends)("a node with fifty containers and $name", ({ keys }) => 
   };
   const addresses = () =>
     [...results.values()].flatMap(({ ips }) => ips.map(({ address }) => address.replace(/\/.*/, "")));
-  const leases = () =>
-    node
-      .sh("ls /var/lib/cni/networks/upgraded")
-      .split("\n")
-      .filter((name) => /^(10|fd00)/.test(name));
+  const leases = () => [...leasesOf(node, "upgraded").keys()];
   const collect = () =>
     expect(
       node.plugin("bridge", "GC", { ...conf, "cni.dev/valid-attachments": [] }, { bin: BIN, ifname: "" }),

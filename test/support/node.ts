@@ -29,8 +29,8 @@ export interface RunOptions {
 export interface PluginCall {
   readonly containerId?: string;
   readonly ifname?: string;
-  /** CNI_NETNS verbatim. */
-  readonly netns?: string;
+  /** CNI_NETNS verbatim; `undefined` leaves it out. */
+  readonly netns?: string | undefined;
   /** CNI_ARGS verbatim. */
   readonly args?: string;
   /** CNI_PATH verbatim; the default is the directory the executable is taken from. */

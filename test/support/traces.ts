@@ -1,6 +1,7 @@
 // What still names a container of one network on a node: for tests under a runtime, which makes too much of its own for
 // a comparison of snapshots.
 
+import { leasesOf } from "./leases.ts";
 import type { Sandbox } from "./sandbox.ts";
 
 export interface Traces {
@@ -13,22 +14,18 @@ export interface Traces {
 
 export const NO_TRACES: Traces = { veths: 0, leases: [], records: [], masqueraded: 0 };
 
-function lines(text: string): string[] {
-  return text.split("\n").filter(Boolean);
-}
-
 /** Looks for traces of containers in a network. */
 export function traces(node: Sandbox, network: string): Traces {
   const maps = ["masquerade4", "masquerade6"].map((map) =>
     node.sh(`nft list map inet cni-bridge ${map} 2>/dev/null || true`),
   );
-  const leases = `/var/lib/cni/networks/${network}`;
   return {
     veths: node.json("ip -j link show type veth").length,
-    leases: lines(node.sh(`[ ! -d ${leases} ] || ls ${leases}`))
-      .filter((name) => /[.:]/.test(name))
-      .filter((name) => !name.startsWith("last_reserved_ip")),
-    records: lines(node.sh("find /run/cni-bridge -type f ! -name '.*' 2>/dev/null || true")),
+    leases: [...leasesOf(node, network).keys()],
+    records: node
+      .sh("find /run/cni-bridge -type f ! -name '.*' 2>/dev/null || true")
+      .split("\n")
+      .filter(Boolean),
     masqueraded: maps.join("").match(/ : goto /g)?.length ?? 0,
   };
 }

@@ -3,17 +3,10 @@
 // route to the containers, whose answer proves the node's own address on the request.
 
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { attachment, dualStack } from "../support/network.ts";
 import { Vm } from "../support/vm.ts";
 
-const CONF = {
-  cniVersion: "1.0.0",
-  name: "net",
-  type: "bridge",
-  bridge: "br0",
-  isDefaultGateway: true,
-  ipMasq: true,
-  ipam: { type: "host-local", ranges: [[{ subnet: "10.40.0.0/24" }], [{ subnet: "fd00:40::/64" }]] },
-};
+const CONF = dualStack(40);
 const GATEWAYS = ["10.40.0.1", "fd00:40::1"];
 const OUTSIDE = ["198.51.100.2", "2001:db8::2"];
 
@@ -26,7 +19,7 @@ describe("bridge on Debian's kernel", () => {
   afterEach(() => vm.reset());
 
   const call = (verb: string, id: string, conf: object = CONF) => {
-    const ended = vm.plugin("bridge", verb, conf, { containerId: id, netns: `/run/netns/${id}` });
+    const ended = vm.plugin("bridge", verb, conf, attachment(id));
     expect(ended, ended.stdout).toMatchObject({ status: 0 });
     return ended.json;
   };

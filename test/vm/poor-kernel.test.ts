@@ -1,6 +1,7 @@
 // Kernels that lack something: a clear error that leaves nothing, or an ADD that works without.
 
 import { afterEach, describe, expect, it } from "vitest";
+import { attachment } from "../support/network.ts";
 import { type BootOptions, Vm } from "../support/vm.ts";
 
 const RANGES = [[{ subnet: "10.41.0.0/24" }]];
@@ -14,7 +15,7 @@ const CONF = {
 };
 const MASQUERADE = { ...CONF, ipMasq: true };
 const DUAL = { ...CONF, ipam: { type: "host-local", ranges: [...RANGES, [{ subnet: "fd00:41::/64" }]] } };
-const CALL = { containerId: "c1", netns: "/run/netns/c1" };
+const CALL = attachment("c1");
 
 let vm: Vm;
 afterEach(() => vm?.dispose());

@@ -1,6 +1,7 @@
 // pruneBridge on a kernel that has VLANs: the gateways of the VLANs go with the bridge, and only then. Oracle: ip.
 
 import { afterAll, beforeAll, expect, it } from "vitest";
+import { attachment } from "../support/network.ts";
 import { Vm } from "../support/vm.ts";
 
 let vm: Vm;
@@ -21,7 +22,7 @@ const conf = (vlan: number) => ({
 });
 
 function call(verb: string, id: string, vlan: number) {
-  const ended = vm.plugin("bridge", verb, conf(vlan), { containerId: id, netns: `/run/netns/${id}` });
+  const ended = vm.plugin("bridge", verb, conf(vlan), attachment(id));
   expect(ended, `${ended.stdout} ${ended.stderr}`).toMatchObject({ status: 0 });
 }
 

@@ -3,6 +3,7 @@
 // that, for traffic too, is in vlan.test.ts; all other cases are in test/kernel/upstream-bridge.test.ts.
 
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { attachment } from "../support/network.ts";
 import { checkResultText } from "../support/result-schema.ts";
 import { Vm } from "../support/vm.ts";
 
@@ -25,7 +26,7 @@ afterAll(() => vm?.dispose());
 afterEach(() => vm.reset());
 
 function call(verb: string, config: object) {
-  const ended = vm.plugin("bridge", verb, config, { containerId: "c1", netns: "/run/netns/c1" });
+  const ended = vm.plugin("bridge", verb, config, attachment("c1"));
   expect(ended, `${verb} ${JSON.stringify(config)}: ${ended.stdout} ${ended.stderr}`).toMatchObject({
     status: 0,
   });
@@ -64,7 +65,7 @@ describe("a network without addresses", () => {
     for (const cniVersion of VERSIONS) {
       const config = { cniVersion, name: "net", type: "bridge", bridge: "bridge0", ...keys };
       if (!WITH_INTERFACES.includes(cniVersion)) {
-        const ended = vm.plugin("bridge", "ADD", config, { containerId: "c1", netns: "/run/netns/c1" });
+        const ended = vm.plugin("bridge", "ADD", config, attachment("c1"));
         expect(ended).toMatchObject({ status: 1 });
         expect(ended.json.msg).toContain("cannot convert: no valid IP addresses");
         call("DEL", config);

@@ -5,6 +5,7 @@
 import { readFileSync } from "node:fs";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { DIST, REFERENCE } from "../support/executables.ts";
+import { attachment } from "../support/network.ts";
 import { Vm } from "../support/vm.ts";
 
 const TRUNK = [{ id: 101 }, { minID: 200, maxID: 203 }];
@@ -291,7 +292,7 @@ describe.skipIf(DIST === REFERENCE)("unlike the reference", () => {
     const checked = { ...config, prevResult };
     call("CHECK", "c1", checked);
     vm.sh(`bridge vlan del vid ${vid} dev ${prevResult.interfaces[1].name}`);
-    const ended = vm.plugin("bridge", "CHECK", checked, { containerId: "c1", netns: "/run/netns/c1" });
+    const ended = vm.plugin("bridge", "CHECK", checked, attachment("c1"));
     expect(ended.status).not.toBe(0);
     expect(ended.stdout).toMatch(new RegExp(`VLAN.*${vid}`, "s"));
   });
