@@ -47,7 +47,7 @@ function expectRollback(before: Snapshot, conf: Conf, text: string, repair: () =
   for (const verb of ["ADD", "ADD", "DEL"]) {
     const ended = run(verb, conf);
     if (verb === "ADD") {
-      expect(ended).toMatchObject({ status: 1, json: { cniVersion: "1.0.0", code: expect.any(Number) } });
+      expect(ended).toMatchObject({ status: 1, json: { cniVersion: "1.1.0", code: expect.any(Number) } });
       expect(ended.json.msg).toContain(text);
     } else expect(ended).toMatchObject({ status: 0, stdout: "" });
     expect(state()).toEqual(before);

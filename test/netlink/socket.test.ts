@@ -6,6 +6,7 @@ import { attrs, body } from "../../src/netlink/attributes.ts";
 import { struct, u8, u32 } from "../../src/netlink/codec.ts";
 import { type Request, request } from "../../src/netlink/message.ts";
 import { NETLINK_NETFILTER, NETLINK_ROUTE, Socket } from "../../src/netlink/socket.ts";
+import { caughtAs } from "../support/caught.ts";
 import { acknowledges, datagram, done, fakeKernel, message, type Sent } from "../support/fake-kernel.ts";
 
 interface Thing {
@@ -30,16 +31,6 @@ function opened(
   return { kernel, socket: Socket.open(kernel, OWN_NETNS, NETLINK_ROUTE) };
 }
 
-function caught<E extends Error>(type: abstract new (...args: never[]) => E, run: () => unknown): E {
-  try {
-    run();
-  } catch (error) {
-    if (error instanceof type) return error;
-    throw error;
-  }
-  throw new Error("nothing was thrown");
-}
-
 describe("Socket.open", () => {
   it("opens a raw netlink socket in the namespace and asks for short, extended answers and strict checks", () => {
     const kernel = fakeKernel(() => []);
@@ -60,7 +51,7 @@ describe("Socket.open", () => {
 
   it("throws where no socket can be had", () => {
     const kernel = fakeKernel(() => [], { fails: { socket: -EPERM } });
-    const error = caught(HostError, () => Socket.open(kernel, OWN_NETNS, NETLINK_ROUTE));
+    const error = caughtAs(HostError, () => Socket.open(kernel, OWN_NETNS, NETLINK_ROUTE));
     expect(error.message).toBe("socket netlink 0: EPERM (operation not permitted)");
   });
 
@@ -121,7 +112,7 @@ describe("try", () => {
 
   it("throws where the kernel does not answer within a minute", () => {
     const { kernel, socket } = opened(() => []);
-    expect(caught(HostError, () => socket.try(newThing, {})).message).toBe(
+    expect(caughtAs(HostError, () => socket.try(newThing, {})).message).toBe(
       "recv netlink: ETIMEDOUT (connection timed out)",
     );
     expect(kernel.timeouts).toEqual([60_000]);
@@ -129,7 +120,7 @@ describe("try", () => {
 
   it("throws where nothing can be sent, and names the request", () => {
     const { socket } = opened(() => [], { fails: { send: -ENOBUFS } });
-    expect(caught(HostError, () => socket.try(newThing, {}))).toMatchObject({
+    expect(caughtAs(HostError, () => socket.try(newThing, {}))).toMatchObject({
       errno: ENOBUFS,
       call: "send",
       target: "NEWTHING",
@@ -138,7 +129,7 @@ describe("try", () => {
 
   it("throws where the kernel dropped the answer", () => {
     const { socket } = opened(() => [-ENOBUFS]);
-    expect(caught(HostError, () => socket.try(newThing, {})).errno).toBe(ENOBUFS);
+    expect(caughtAs(HostError, () => socket.try(newThing, {})).errno).toBe(ENOBUFS);
   });
 
   it.each([
@@ -159,7 +150,7 @@ describe("ack", () => {
 
   it("throws what was tried, the errno and the kernel's words", () => {
     const { socket } = opened(({ seq }) => [acknowledges(seq, EINVAL, "Invalid MTU")]);
-    const error = caught(NetlinkError, () => socket.ack("set it up", newThing, {}));
+    const error = caughtAs(NetlinkError, () => socket.ack("set it up", newThing, {}));
     expect(error.message).toBe("cannot set it up: EINVAL (invalid argument) (Invalid MTU)");
     expect(error).toMatchObject({ errno: EINVAL, extack: "Invalid MTU" });
   });
@@ -176,7 +167,7 @@ describe("get", () => {
   it("is undefined where there is none, and throws any other refusal", () => {
     const { socket } = opened(({ seq }, round) => [acknowledges(seq, round === 0 ? ENODEV : EPERM)]);
     expect(socket.get("look", getThing, {}, [ENODEV])).toBeUndefined();
-    expect(caught(NetlinkError, () => socket.get("look", getThing, {}, [ENODEV])).message).toBe(
+    expect(caughtAs(NetlinkError, () => socket.get("look", getThing, {}, [ENODEV])).message).toBe(
       "cannot look: EPERM (operation not permitted)",
     );
   });
@@ -232,7 +223,7 @@ describe("dump", () => {
 
   it("gives up after five times", () => {
     const { kernel, socket } = opened(({ seq }) => [done(seq, 0, DUMP_INTR)]);
-    const error = caught(NetlinkError, () => socket.dump("list links", getThing, {}));
+    const error = caughtAs(NetlinkError, () => socket.dump("list links", getThing, {}));
     expect(error).toMatchObject({ errno: EBUSY, request: "cannot list links" });
     expect(kernel.sends).toHaveLength(5);
   });
@@ -241,7 +232,7 @@ describe("dump", () => {
     const absent = opened(({ seq }) => [acknowledges(seq, ENODEV)]);
     expect(absent.socket.dump("list", getThing, {}, [ENODEV])).toEqual([]);
     const refused = opened(({ seq }) => [acknowledges(seq, EINVAL, "no")]);
-    expect(caught(NetlinkError, () => refused.socket.dump("list", getThing, {}, [ENODEV]))).toMatchObject({
+    expect(caughtAs(NetlinkError, () => refused.socket.dump("list", getThing, {}, [ENODEV]))).toMatchObject({
       errno: EINVAL,
       extack: "no",
     });
@@ -249,7 +240,7 @@ describe("dump", () => {
 
   it("throws the errno that its end carries", () => {
     const { socket } = opened(({ seq }) => [thing(seq, 1, MULTI), done(seq, EINTR)]);
-    expect(caught(NetlinkError, () => socket.dump("list", getThing, {})).errno).toBe(EINTR);
+    expect(caughtAs(NetlinkError, () => socket.dump("list", getThing, {})).errno).toBe(EINTR);
   });
 
   it("can be asked again after a reply that did not fit", () => {
@@ -282,7 +273,7 @@ describe("Socket.listen", () => {
 
   it("throws where it may not", () => {
     const kernel = fakeKernel(() => [], { fails: { bind: -EPERM } });
-    expect(caught(HostError, () => Socket.listen(kernel, OWN_NETNS, NETLINK_ROUTE, 1)).message).toBe(
+    expect(caughtAs(HostError, () => Socket.listen(kernel, OWN_NETNS, NETLINK_ROUTE, 1)).message).toBe(
       "bind netlink group 1: EPERM (operation not permitted)",
     );
   });
@@ -314,6 +305,6 @@ describe("announced", () => {
   });
 
   it("throws any other failure", () => {
-    expect(caught(HostError, () => listening(-EPERM).socket.announced(10)).errno).toBe(EPERM);
+    expect(caughtAs(HostError, () => listening(-EPERM).socket.announced(10)).errno).toBe(EPERM);
   });
 });

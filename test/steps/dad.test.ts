@@ -101,7 +101,7 @@ describe("apply of settle", () => {
           return [datagram(newLink, { index: ETH0, ifname: "eth0", operstate }, message!.seq)];
         }
         expect(message!.type).toBe(getAddr.type);
-        expect(host.listening.size, "listens before it lists").toBe(1);
+        expect(host.listening(), "listens before it lists").toBe(1);
         return listOf(message!, newAddr, lists[listed++]!);
       },
     });
@@ -111,7 +111,7 @@ describe("apply of settle", () => {
     else expect(run).toThrow(expect.objectContaining({ message: error, ...(details && { details }) }));
     expect(listed).toBe(lists.length);
     expect(announcements).toEqual([]);
-    expect(host.listening.size, "closes what it opened").toBe(0);
+    expect(host.listening(), "closes what it opened").toBe(0);
     expect(host.monotonic() - start).toBeLessThanOrEqual(5000);
   });
 });

@@ -62,7 +62,7 @@ describe("apply of local-route", () => {
         expect(message!.type).toBe(getRoute.type);
         const asked = getRoute.codec.read(message!.view, message!.start, message!.end);
         expect(asked).toMatchObject({ family: 10, dstLen: 128, dst: parseIp("fd00::9"), oif: ETH0 });
-        expect(host.listening.size).toBe(looked === 0 ? 0 : 1);
+        expect(host.listening()).toBe(looked === 0 ? 0 : 1);
         const type = found[looked++]!;
         return [
           type < 0
@@ -77,7 +77,7 @@ describe("apply of local-route", () => {
     expect(looked).toBe(found.length);
     expect(announcements).toEqual([]);
     expect(session.warnings).toEqual(warning === undefined ? [] : [warning]);
-    expect(host.listening.size).toBe(0);
+    expect(host.listening()).toBe(0);
     expect(host.monotonic() - start).toBe(warning === undefined ? 0 : 5000);
   });
 

@@ -1,6 +1,6 @@
 // The kernel's end of netlink sockets as one function: what it is sent, message by message, and what it says then,
 // datagram by datagram or as the errno of a receive. Its bytes are laid out by hand after include/uapi/linux/netlink.h,
-// not by the codec under test. Whatever else a Host offers throws.
+// not by the codec under test; fake-netlink.ts is the same for the layers above. Whatever else a Host offers throws.
 
 import type { Errno, Host } from "../../src/host.ts";
 
@@ -36,8 +36,8 @@ export interface FakeKernelOptions {
   /** The negative errno that a call gives, by the call's name. */
   readonly fails?: Readonly<Partial<Record<"socket" | "setsockopt" | "bind" | "send", Errno>>>;
   readonly getsockopt?: Uint8Array | Errno;
-  /** What a socket receives without having asked. */
-  readonly announced?: readonly (Uint8Array | Errno)[];
+  /** What bound sockets receive, one after the other: bytes, or the errno of the receive. Taken from as it is received. */
+  readonly announced?: (Uint8Array | Errno)[];
 }
 
 export interface FakeKernel extends Host {
@@ -49,24 +49,30 @@ export interface FakeKernel extends Host {
   readonly timeouts: readonly number[];
 }
 
-/** `answer` is called for each send; what it returns is received in that order, and after it nothing (−ETIMEDOUT). */
+/**
+ * `answer` is called for each send, with its messages and as it is; what it returns is received in that order by the
+ * sender, and after it nothing: the clock moves on by the timeout, and the errno is −ETIMEDOUT.
+ */
 export function fakeKernel(
-  answer: (messages: readonly Sent[]) => readonly (Uint8Array | Errno)[],
+  answer: (messages: readonly Sent[], bytes: Uint8Array) => readonly (Uint8Array | Errno)[],
   options: FakeKernelOptions = {},
 ): FakeKernel {
   const sockets = new Map<number, FakeSocket>();
   const sends: Sent[][] = [];
   const timeouts: number[] = [];
-  const queue = [...(options.announced ?? [])];
-  const { fails = {} } = options;
+  const queues = new Map<number, (Uint8Array | Errno)[]>();
+  const { fails = {}, announced = [] } = options;
+  let clock = 1000;
   const fake: Partial<Host> & Omit<FakeKernel, keyof Host> = {
     sockets,
     sends,
     timeouts,
+    monotonic: () => clock,
     socket(netns, domain, type, protocol) {
       if (fails.socket !== undefined) return fails.socket;
       const fd = 3 + sockets.size;
       sockets.set(fd, { netns, domain, type, protocol, options: [], closed: false });
+      queues.set(fd, []);
       return fd;
     },
     setsockopt(fd, level, option, value) {
@@ -78,16 +84,18 @@ export function fakeKernel(
       sockets.get(fd)!.bound = address.slice();
       return fails.bind ?? 0;
     },
-    send(_fd, bytes) {
+    send(fd, bytes) {
       if (fails.send !== undefined) return fails.send;
       const messages = split(bytes);
       sends.push(messages);
-      queue.push(...answer(messages));
+      queues.get(fd)!.push(...answer(messages, bytes));
       return bytes.length;
     },
-    recv(_fd, timeoutMs) {
+    recv(fd, timeoutMs) {
       timeouts.push(timeoutMs);
-      return queue.shift() ?? -ETIMEDOUT;
+      const next = (sockets.get(fd)!.bound === undefined ? queues.get(fd)! : announced).shift();
+      if (next === undefined) clock += timeoutMs;
+      return next ?? -ETIMEDOUT;
     },
     close(fd) {
       sockets.get(fd)!.closed = true;

@@ -1,8 +1,6 @@
-// A Host that has only netlink sockets and a clock. Requests are answered by a function of the test; announcements come
-// from a list. Whatever else a Host offers is missing, so that a test notices code that reaches for it.
+// The fake kernel in the words of src/netlink: for the layers above it, whose messages need not be laid out by hand.
 
 import { createHash } from "node:crypto";
-import { ETIMEDOUT } from "../../src/errno.ts";
 import type { Errno, Host } from "../../src/host.ts";
 import { i32, writer } from "../../src/netlink/codec.ts";
 import {
@@ -15,6 +13,7 @@ import {
   request,
   writeMessage,
 } from "../../src/netlink/message.ts";
+import { fakeKernel } from "./fake-kernel.ts";
 
 /** One message as bytes. */
 export function datagram<T>(what: Request<T>, value: T, seq = 0, flags = 0): Uint8Array {
@@ -42,44 +41,17 @@ export interface FakeNetlinkOptions {
 }
 
 export interface FakeNetlink extends Host {
-  /** Sockets that are open and listen to announcements. */
-  readonly listening: ReadonlySet<number>;
+  /** How many sockets are open and listen to announcements. */
+  readonly listening: () => number;
 }
 
 export function fakeNetlink({ answer, announcements = [] }: FakeNetlinkOptions): FakeNetlink {
-  const queues = new Map<number, Uint8Array[]>();
-  const listening = new Set<number>();
-  let clock = 1000;
-  let nextFd = 3;
-  const host: Partial<FakeNetlink> = {
-    listening,
-    monotonic: () => clock,
-    encode: (text) => new TextEncoder().encode(text),
-    decode: (bytes) => new TextDecoder().decode(bytes),
-    sha512: (bytes) => createHash("sha512").update(bytes).digest(),
-    socket: () => {
-      queues.set(nextFd, []);
-      return nextFd++;
-    },
-    setsockopt: () => 0,
-    bind: (fd) => {
-      listening.add(fd);
-      return 0;
-    },
-    close: (fd) => {
-      listening.delete(fd);
-      return 0;
-    },
-    send: (fd, bytes) => {
-      queues.get(fd)!.push(...answer(readMessages(bytes)));
-      return bytes.length;
-    },
-    recv: (fd, timeoutMs) => {
-      const next = listening.has(fd) ? announcements.shift() : queues.get(fd)!.shift();
-      if (next !== undefined) return next;
-      clock += timeoutMs;
-      return -ETIMEDOUT;
-    },
-  };
-  return host as FakeNetlink;
+  const kernel = fakeKernel((_, bytes) => answer(readMessages(bytes)), { announced: announcements });
+  return Object.assign(kernel, {
+    listening: () =>
+      [...kernel.sockets.values()].filter(({ bound, closed }) => bound !== undefined && !closed).length,
+    encode: (text: string) => new TextEncoder().encode(text),
+    decode: (bytes: Uint8Array) => new TextDecoder().decode(bytes),
+    sha512: (bytes: Uint8Array) => createHash("sha512").update(bytes).digest(),
+  });
 }
