@@ -2,7 +2,8 @@
 // and until then its host's end has the name that the new one needs.
 
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { type PluginCall, Sandbox } from "../support/sandbox.ts";
+import { attachment } from "../support/network.ts";
+import { Sandbox } from "../support/sandbox.ts";
 
 const CONF = {
   cniVersion: "1.0.0",
@@ -17,7 +18,7 @@ const CONF = {
 /** One address beside the gateway's. */
 const FULL = { ...CONF, ipam: { type: "host-local", subnet: "10.47.0.0/24", rangeEnd: "10.47.0.2" } };
 const NAMED = { ...CONF, hostInterfaceName: "web0" };
-const CALL: PluginCall = { containerId: "c1", netns: "/run/netns/c1" };
+const CALL = attachment("c1");
 
 let node: Sandbox;
 beforeAll(async () => {
