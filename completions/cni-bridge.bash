@@ -8,10 +8,10 @@ _cni_bridge() {
   fi
   case ${COMP_WORDS[1]} in
     ls)
-      mapfile -t COMPREPLY < <(compgen -W "--json --long --data-dir --help" -- "$word")
+      mapfile -t COMPREPLY < <(compgen -W "--json --long --conf-dir --data-dir --help" -- "$word")
       ;;
     why)
-      mapfile -t COMPREPLY < <(compgen -W "--json --data-dir --help" -- "$word")
+      mapfile -t COMPREPLY < <(compgen -W "--json --conf-dir --data-dir --help" -- "$word")
       ;;
     doctor)
       mapfile -t COMPREPLY < <(compgen -W "--all --json --conf-dir --data-dir --help" -- "$word")
@@ -20,7 +20,7 @@ _cni_bridge() {
       mapfile -t COMPREPLY < <(compgen -W "--dry-run --help" -- "$word")
       ;;
     gc)
-      mapfile -t COMPREPLY < <(compgen -W "--yes --data-dir --help" -- "$word")
+      mapfile -t COMPREPLY < <(compgen -W "--yes --conf-dir --data-dir --help" -- "$word")
       ;;
     metrics)
       mapfile -t COMPREPLY < <(compgen -W "--output --log --conf-dir --data-dir --help" -- "$word")

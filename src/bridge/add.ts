@@ -169,6 +169,7 @@ export function add(host: Host, request: Request): Outcome {
     hostName,
     hostMac,
     ipamType: config.ipamType,
+    ...(config.dataDir === undefined ? {} : { dataDir: config.dataDir }),
     addresses: [],
     ipMasq: config.ipMasq,
     ipMasqBackend: config.ipMasqBackend,

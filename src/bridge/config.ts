@@ -1,5 +1,5 @@
-// The bridge plugin's configuration: one row per key, then what the keys mean together. Keys of `ipam` beside its type
-// belong to the IPAM plugin and are not read here.
+// The bridge plugin's configuration: one row per key, then what the keys mean together. The keys of `ipam` belong to
+// the IPAM plugin: read here are its type, and what the record keeps of host-local.
 
 import { parseArgs } from "../cni/args.ts";
 import { refuseProblems, warnUnknownKeys } from "../cni/findings.ts";
@@ -12,6 +12,7 @@ import {
   type Infer,
   integer,
   integerOr,
+  json,
   object,
   string,
 } from "../cni/shape.ts";
@@ -19,6 +20,7 @@ import { requiresAddress } from "../cni/versions.ts";
 import { warn } from "../cni/warn.ts";
 import { CniError, Code } from "../errors.ts";
 import type { Host } from "../host.ts";
+import { dataDirOf } from "../host-local/config.ts";
 import type { VlanRange } from "../kernel/vlan.ts";
 import { formatMac, parseMac } from "../net/mac.ts";
 import { checkTogether } from "./config-rules.ts";
@@ -54,7 +56,7 @@ export const keys = object({
   uplinkForce: boolean,
   pruneBridge: boolean,
   logFile: string,
-  ipam: object({ type: string }, open),
+  ipam: object({ type: string, dataDir: json }, open),
   dns: object({ nameservers: array(string), domain: string, search: array(string), options: array(string) }),
   args: object({ cni: object({ mac: string, hostInterfaceName: string }, open) }, open),
   runtimeConfig: object({ mac: string, hostInterfaceName: string }, open),
@@ -99,6 +101,8 @@ export interface Config extends MasqueradeConfig, HostConfig {
   readonly pruneBridge: boolean;
   /** "" for a layer 2 network. */
   readonly ipamType: string;
+  /** Where host-local has its leases, above the network's directory; undefined where another gives the addresses. */
+  readonly dataDir: string | undefined;
   /** Undefined where none of its members is given: IPAM's counts. */
   readonly dns: Dns | undefined;
   /** The container's MAC, lower case with colons; undefined: any. */
@@ -152,6 +156,7 @@ export function interpret(request: Request, findings: Findings): Config {
     uplinkForce: read.uplinkForce ?? false,
     pruneBridge: read.pruneBridge ?? false,
     ipamType: read.ipam?.type ?? "",
+    dataDir: read.ipam?.type === "host-local" ? dataDirOf(read.ipam.dataDir) : undefined,
     dns: read.dns === undefined || Object.keys(read.dns).length === 0 ? undefined : (read.dns as Dns),
     mac: readMac(read, request.args, findings),
   };

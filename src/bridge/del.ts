@@ -10,7 +10,7 @@ import { removeMasquerade, removePair, removeSpoofCheck } from "./attachment.ts"
 import { readConfigLeniently } from "./config.ts";
 import { Failures } from "./failures.ts";
 import { attachmentId } from "./identity.ts";
-import { runIpam } from "./ipam.ts";
+import { releaseElsewhere, runIpam } from "./ipam.ts";
 import { openSessionIfAny } from "./netns.ts";
 import { pruneBridge } from "./prune.ts";
 import { readRecord, removeRecord } from "./record.ts";
@@ -35,10 +35,11 @@ export function del(host: Host, request: Request): Outcome {
   failures.attempt(() => removeMasquerade(session, attachmentId(request), known));
   failures.attempt(() => removeSpoofCheck(session, attachmentId(request), known));
   request.enter?.("ipam");
-  // The configuration may have changed since; the record tells which plugin has the lease.
+  // The configuration may have changed since; the record tells which plugin has the lease, and where.
   for (const type of new Set([config.ipamType, record?.ipamType ?? ""])) {
     if (type !== "") failures.attempt(() => runIpam(host, request, type, "DEL"));
   }
+  failures.attempt(() => releaseElsewhere(host, request, config, record));
   failures.attempt(() => pruneBridge(session, config, record?.bridge ?? config.bridge));
   // Kept while something is left to do: the next DEL needs it.
   if (failures.none) failures.attempt(() => removeRecord(host, request.name, key));

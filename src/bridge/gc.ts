@@ -11,7 +11,7 @@ import { removeUnusedChains } from "../kernel/unused-chains.ts";
 import { removeMasquerade, removePair, removeSpoofCheck } from "./attachment.ts";
 import { readConfigLeniently } from "./config.ts";
 import { Failures } from "./failures.ts";
-import { runIpam } from "./ipam.ts";
+import { releaseElsewhere, runIpam } from "./ipam.ts";
 import { pruneBridge } from "./prune.ts";
 import { listRecords, removeRecord } from "./record.ts";
 
@@ -27,6 +27,8 @@ export function gc(host: Host, request: Request): Outcome {
         removePair(session, record.key, record);
         removeMasquerade(session, record, record);
         removeSpoofCheck(session, record, record);
+        const { containerId, ifname } = record;
+        releaseElsewhere(host, { ...request, containerId, ifname }, config, record);
         removeRecord(host, request.name, record.key);
       });
     }

@@ -12,11 +12,26 @@ import { hostLocal } from "../host-local/plugin.ts";
 import { findLasting } from "../kernel/ended-namespace.ts";
 import type { Session } from "../kernel/session.ts";
 import { hostVethName } from "../net/names.ts";
+import type { Config } from "./config.ts";
+import type { AttachmentRecord } from "./record.ts";
 
 /** Runs one verb of the IPAM plugin; throws its error as it is. */
 export function runIpam(host: Host, request: Request, type: string, verb: Exclude<Verb, "ADD">): void {
   if (type === "host-local") hostLocal[verb](host, { ...request, verb });
   else delegate(host, request, type, verb);
+}
+
+/** Releases host-local's lease of an attachment where its record has it elsewhere than the configuration has leases now. */
+export function releaseElsewhere(
+  host: Host,
+  request: Request,
+  configured: Pick<Config, "dataDir">,
+  record: AttachmentRecord | undefined,
+): void {
+  const { dataDir } = record ?? {};
+  if (dataDir === undefined || dataDir === configured.dataDir) return;
+  const config = { ...request.config, ipam: { type: "host-local", dataDir } };
+  hostLocal.DEL(host, { ...request, verb: "DEL", config });
 }
 
 function addByDelegate(host: Host, request: Request, type: string): Result {

@@ -29,6 +29,8 @@ export interface AttachmentRecord extends AttachmentId, MasqueradeConfig {
   readonly hostName: string;
   readonly hostMac: string;
   readonly ipamType: string;
+  /** Where host-local has its leases, above the network's directory; absent where another gives the addresses. */
+  readonly dataDir?: string;
   /** With prefix; empty until IPAM has answered. */
   readonly addresses: readonly string[];
   /** The MAC spoof check is on. */
@@ -213,6 +215,8 @@ function isRecord(value: unknown): value is AttachmentRecord {
   return (
     isObject(value) &&
     texts.every((name) => typeof value[name] === "string") &&
+    // A record of an earlier version lacks it.
+    (value.dataDir === undefined || typeof value.dataDir === "string") &&
     lists.every((name) => {
       const list = value[name];
       return Array.isArray(list) && list.every((each) => typeof each === "string");

@@ -38,7 +38,8 @@ export interface IpamConfig extends StoreConfig {
   readonly statusFailsWhenFull: boolean;
 }
 
-const defaultDataDir = "/var/lib/cni/networks";
+/** The reference's too. */
+export const defaultDataDir = "/var/lib/cni/networks";
 const defaultLockTimeoutSeconds = 30;
 
 const open = { open: true };
@@ -82,13 +83,24 @@ export const keys = object(
 );
 type Written = NonNullable<Infer<typeof keys>>;
 
+/** A directory's path without slashes at its end. */
+export function withoutSlash(path: string): string {
+  let end = path.length;
+  while (end > 1 && path[end - 1] === "/") end--;
+  return path.slice(0, end);
+}
+
+/** Where the leases are by `ipam.dataDir`, above the directory of each network; the default for what is no path. */
+export function dataDirOf(written: unknown): string {
+  return typeof written === "string" && written !== "" ? withoutSlash(written) : defaultDataDir;
+}
+
 function storeConfig(request: Request, { ipam = {} }: Written, { problems }: Findings): StoreConfig {
   for (const key of ["cooldown", "lockTimeout"] as const) {
     if ((ipam[key] ?? 0) < 0) problems.push({ path: `ipam.${key}`, message: "must not be negative" });
   }
-  const dataDir = ipam.dataDir || defaultDataDir;
   return {
-    path: `${dataDir}/${request.name}`,
+    path: `${dataDirOf(ipam.dataDir)}/${request.name}`,
     lockTimeoutMs: Math.max(0, ipam.lockTimeout ?? defaultLockTimeoutSeconds) * 1000,
     cooldownMs: Math.max(0, ipam.cooldown ?? 0) * 1000,
     stickyName: ipam.sticky ? stickyName(request) : undefined,

@@ -15,7 +15,7 @@ const defaultConfDir = "/etc/cni/net.d";
 export const confDirOption: Option = {
   name: "--conf-dir",
   value: "DIR",
-  summary: `configurations to compare with, ${defaultConfDir} unless told`,
+  summary: `the configurations of this node, ${defaultConfDir} unless told`,
 };
 
 /** One plugin of one file, where it is a bridge or has host-local for its addresses. */

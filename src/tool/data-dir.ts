@@ -1,16 +1,26 @@
-// `--data-dir`: where the leases are.
+// Where the leases are: `--data-dir`, and what the configurations say. What the records say is the inventory's.
 
+import type { Host } from "../host.ts";
+import { defaultDataDir, withoutSlash } from "../host-local/config.ts";
 import type { Given, Option } from "./command-line.ts";
-import { defaultDataDir } from "./lease-stores.ts";
+import { type Configuration, readConfiguration } from "./configured.ts";
 
 export const dataDirOption: Option = {
   name: "--data-dir",
   value: "DIR",
-  summary: `where host-local keeps its leases, ${defaultDataDir} unless told`,
+  summary: `where leases are that neither a record nor a configuration leads to, ${defaultDataDir} unless told`,
 };
 
-/** The directory asked for, without a slash at the end. */
-export function dataDirOf({ options }: Given): string {
-  const directory = options.get("--data-dir") ?? defaultDataDir;
-  return directory.length > 1 && directory.endsWith("/") ? directory.slice(0, -1) : directory;
+/** The directories of the option and of the configured networks. */
+export function dataDirsOf({ options }: Given, { networks }: Configuration): Set<string> {
+  const asked = options.get("--data-dir") ?? defaultDataDir;
+  const configured = networks.flatMap(({ ipam }) =>
+    ipam === undefined ? [] : [ipam.path.slice(0, ipam.path.lastIndexOf("/"))],
+  );
+  return new Set([withoutSlash(asked), ...configured]);
+}
+
+/** The same for who needs nothing else of the configurations. */
+export function readDataDirs(host: Host, given: Given): Set<string> {
+  return dataDirsOf(given, readConfiguration(host, given));
 }

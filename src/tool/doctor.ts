@@ -6,13 +6,12 @@ import { addressChecks } from "./address-checks.ts";
 import { attachmentChecks } from "./attachment-checks.ts";
 import type { Command, Given } from "./command-line.ts";
 import { confDirOption, readConfiguration } from "./configured.ts";
-import { dataDirOf, dataDirOption } from "./data-dir.ts";
+import { dataDirOption, dataDirsOf } from "./data-dir.ts";
 import { type Check, counted, type Diagnosis, problem, type View } from "./diagnosis.ts";
 import { firewallChecks } from "./firewall-checks.ts";
 import { takeInventory } from "./inventory.ts";
 import { kernelChecks } from "./kernel-checks.ts";
 import { linkChecks } from "./link-checks.ts";
-import { dataDirsOf } from "./pools.ts";
 import { type Paint, paintFor, print, printJson } from "./terminal.ts";
 
 const unreadable: Check = ({ configuration }) =>
@@ -71,7 +70,7 @@ export function statusOf(diagnoses: readonly Diagnosis[]): number {
 
 function run(host: Host, given: Given): number {
   const configuration = readConfiguration(host, given);
-  const inventory = takeInventory(host, dataDirsOf(dataDirOf(given), configuration));
+  const inventory = takeInventory(host, dataDirsOf(given, configuration));
   const diagnoses = diagnose({ inventory, configuration });
   const failed = given.options.has("--json")
     ? printJson(host, diagnoses)

@@ -13,7 +13,8 @@ import { withStore } from "../host-local/store.ts";
 import type { Session } from "../kernel/session.ts";
 import { hostVethName } from "../net/names.ts";
 import type { Command, Given } from "./command-line.ts";
-import { dataDirOf, dataDirOption } from "./data-dir.ts";
+import { confDirOption } from "./configured.ts";
+import { dataDirOption, readDataDirs } from "./data-dir.ts";
 import { listElements } from "./elements.ts";
 import { type Found, type Inventory, takeInventory } from "./inventory.ts";
 import type { LeaseStore } from "./lease-stores.ts";
@@ -104,7 +105,7 @@ function tasksOf(inventory: Inventory): Task[] {
 }
 
 function run(host: Host, given: Given): number {
-  const inventory = takeInventory(host, [dataDirOf(given)]);
+  const inventory = takeInventory(host, readDataDirs(host, given));
   const tasks = tasksOf(inventory);
   if (tasks.length === 0) return print(host, "nothing is provably left over\n");
   if (!given.options.has("--yes")) {
@@ -136,7 +137,7 @@ export const gc: Command = {
   description: `Finds leases, records, masquerade elements and spoof check rules of attachments that are dead, and prints them with the proof: the lease is of an earlier boot of this machine, or the path of ADD no longer leads to the recorded namespace and the link is gone. With --yes they are removed, each after its proof was made once more.
 
 Leases of other plugins in this boot are never touched, as nothing is proved of them; nor is a container that merely is on no list.`,
-  options: [{ name: "--yes", summary: "do it; otherwise it is only printed" }, dataDirOption],
+  options: [{ name: "--yes", summary: "do it; otherwise it is only printed" }, confDirOption, dataDirOption],
   examples: [
     { words: "gc", purpose: "what is left over?" },
     { words: "gc --yes", purpose: "remove it" },

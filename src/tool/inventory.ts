@@ -226,13 +226,15 @@ function recordTime(host: Host, { network, key }: AttachmentRecord): number | un
   return typeof stat === "number" ? undefined : stat.mtimeMs;
 }
 
-/** Looks at everything. `dataDirs`: where leases are, above the networks' own directories. */
+/** Looks at everything. `dataDirs`: where leases are, above the networks' own directories, beside where the records say. */
 export function takeInventory(host: Host, dataDirs: Iterable<string>): Inventory {
   const session = new Session(host, undefined);
   const links = session.route("host").dump("list links", getLink, { family: AF_UNSPEC });
-  const stores = readStores(host, dataDirs);
+  const records = listNetworks(host).flatMap((network) => listRecords(host, network));
+  const recorded = records.flatMap(({ dataDir }) => dataDir ?? []);
+  const stores = readStores(host, new Set([...dataDirs, ...recorded]));
   const joining = new Joining(session, links, stores);
-  joining.addRecorded(listNetworks(host).flatMap((network) => listRecords(host, network)));
+  joining.addRecorded(records);
   joining.addLeased();
   joining.addPorts();
   joining.sort();

@@ -7,9 +7,6 @@ import { Books } from "../host-local/books.ts";
 import { listLeases, lookAtStore } from "../host-local/store.ts";
 import { listDirectory } from "./directory.ts";
 
-/** The reference's, and host-local's where a configuration names no other. */
-export const defaultDataDir = "/var/lib/cni/networks";
-
 /** The addresses that one container interface holds in one network. */
 export interface LeaseHolder extends Attachment {
   readonly network: string;

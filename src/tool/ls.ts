@@ -7,7 +7,8 @@ import { IFF_UP } from "../netlink/if-link.ts";
 import { formatAge } from "./age.ts";
 import type { State } from "./attachment-state.ts";
 import type { Command, Given } from "./command-line.ts";
-import { dataDirOf, dataDirOption } from "./data-dir.ts";
+import { confDirOption } from "./configured.ts";
+import { dataDirOption, readDataDirs } from "./data-dir.ts";
 import { counted } from "./diagnosis.ts";
 import { type Found, type Inventory, isBridge, takeInventory } from "./inventory.ts";
 import { type Paint, paintFor, print, printJson } from "./terminal.ts";
@@ -135,7 +136,7 @@ export function formatTree(inventory: Inventory, paint: Paint, now: number, whol
 
 function run(host: Host, given: Given): number {
   const { options } = given;
-  const inventory = takeInventory(host, [dataDirOf(given)]);
+  const inventory = takeInventory(host, readDataDirs(host, given));
   if (!options.has("--json"))
     return print(host, formatTree(inventory, paintFor(host), host.realtime(), options.has("--long")));
   return printJson(host, {
@@ -147,12 +148,13 @@ function run(host: Host, given: Given): number {
 export const ls: Command = {
   name: "ls",
   summary: "networks, bridges and attachments of this node",
-  description: `Shows every attachment with container and interface, addresses, host interface, age and state. It reads the records in /run/cni-bridge, the leases, and the kernel; it needs no configuration and changes nothing.
+  description: `Shows every attachment with container and interface, addresses, host interface, age and state. It reads the records in /run/cni-bridge, the leases, and the kernel; it changes nothing. A configuration only tells where leases are that no record speaks of.
 
 States: "alive": the recorded path leads to the recorded namespace, and the link exists. "cut off": the namespace is there, the link is gone. "unclear": the link is there, the path is not. "dead": proved, both are gone, or the lease is of an earlier boot. "foreign": made by another plugin, or without a record.`,
   options: [
     { name: "--json", summary: "for programs" },
     { name: "--long", summary: "container ids in full" },
+    confDirOption,
     dataDirOption,
   ],
   examples: [

@@ -10,11 +10,11 @@ import type { State } from "./attachment-state.ts";
 import type { Command, Given } from "./command-line.ts";
 import { readText } from "./config-file.ts";
 import { confDirOption, readConfiguration } from "./configured.ts";
-import { dataDirOf, dataDirOption } from "./data-dir.ts";
+import { dataDirOption, dataDirsOf } from "./data-dir.ts";
 import type { View } from "./diagnosis.ts";
 import { diagnose } from "./doctor.ts";
 import { isBridge, takeInventory } from "./inventory.ts";
-import { dataDirsOf, poolsOf } from "./pools.ts";
+import { poolsOf } from "./pools.ts";
 import { print } from "./terminal.ts";
 
 type Labels = Readonly<Record<string, string>>;
@@ -197,7 +197,7 @@ function writeFile(host: Host, path: string, text: string): void {
 function run(host: Host, given: Given): number {
   const { options } = given;
   const configuration = readConfiguration(host, given);
-  const inventory = takeInventory(host, dataDirsOf(dataDirOf(given), configuration));
+  const inventory = takeInventory(host, dataDirsOf(given, configuration));
   const path = options.get("--log") ?? host.getenv("CNI_BRIDGE_LOG");
   const log = path ? readText(host, path) : undefined;
   const text = formatMetrics(measure({ inventory, configuration }, host.realtime(), log));

@@ -35,11 +35,3 @@ export function poolsOf({ stores }: Inventory, { networks }: Configuration): Poo
     }));
   });
 }
-
-/** The directories that hold leases: the one asked for, and those of the configured networks. */
-export function dataDirsOf(asked: string, { networks }: Configuration): Set<string> {
-  const configured = networks.flatMap(({ ipam }) =>
-    ipam === undefined ? [] : [ipam.path.slice(0, ipam.path.lastIndexOf("/"))],
-  );
-  return new Set([asked, ...configured]);
-}

@@ -12,7 +12,8 @@ import { formatMac } from "../net/mac.ts";
 import { IFF_UP, operstates } from "../netlink/if-link.ts";
 import { formatAge } from "./age.ts";
 import type { Command, Given } from "./command-line.ts";
-import { dataDirOf, dataDirOption } from "./data-dir.ts";
+import { confDirOption } from "./configured.ts";
+import { dataDirOption, readDataDirs } from "./data-dir.ts";
 import { listElements, type MasqueradeElement } from "./elements.ts";
 import { bare, type Found, type Inventory, takeInventory } from "./inventory.ts";
 import { elementsOf, leftOverOf } from "./left-over.ts";
@@ -127,7 +128,7 @@ function describeUnheld({ links, addresses, stores }: Inventory, word: string): 
 
 function run(host: Host, given: Given): number {
   const word = given.operands[0]!;
-  const inventory = takeInventory(host, [dataDirOf(given)]);
+  const inventory = takeInventory(host, readDataDirs(host, given));
   const all = listElements(inventory.session);
   const now = host.realtime();
   const accounts = select(inventory, word).map((found) => giveAccount(inventory, found, all, now));
@@ -154,7 +155,7 @@ export const why: Command = {
   description: `Shows all that is known of one attachment: its state and the proof of it, since when, its lease, record, namespace, link, port and masquerading; what it lacks on the host; and what it left behind if it is dead. It is found by an address, a container id or its first ${LEAST_PREFIX} characters, or the name of the host's end of its link.`,
   operands: "IP | CONTAINER | VETH",
   operandCount: [1, 1],
-  options: [{ name: "--json", summary: "for programs" }, dataDirOption],
+  options: [{ name: "--json", summary: "for programs" }, confDirOption, dataDirOption],
   examples: [
     { words: "why 10.22.0.5", purpose: "who has this address?" },
     { words: "why 6fd9c1", purpose: "what does this container have, and what does it lack?" },
