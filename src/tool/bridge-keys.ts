@@ -204,6 +204,11 @@ const inner: KeyDocs = {
     limits: { minimum: 1, maximum: 4094 },
   },
   "ipam.type": { text: "the IPAM plugin", absent: "none: layer 2", reference: "same" },
+  "ipam.dataDir": {
+    text: "where host-local has its leases; kept in the attachment's record",
+    absent: "host-local's default",
+    reference: "same",
+  },
   "dns.nameservers": { text: "addresses of name servers", absent: "none", reference: "same" },
   "dns.domain": { text: "the local domain", absent: "none", reference: "same" },
   "dns.search": { text: "domains to search", absent: "none", reference: "same" },
