@@ -81,7 +81,7 @@ function run(host: Host, given: Given): number {
 export const doctor: Command = {
   name: "doctor",
   summary: "what is wrong on this node, and what to do about it",
-  description: `Looks at everything that is known to go wrong: what the kernel lacks, forwarding, firewall chains that drop what containers send, subnets that overlap or are another node's, pools that run out, MTUs and MACs, rules that a firewall reload has removed, and what dead containers have left. Each finding says what was looked at and what to do. It changes nothing and starts no program.`,
+  description: `Looks at everything that is known to go wrong: what the kernel lacks, forwarding, firewall chains that drop what containers send, subnets that overlap or are another node's, pools that run out, MTUs and MACs, rules that a firewall reload has removed, and what dead containers have left. Each finding says what was looked at and what to do. It changes nothing, and starts no program but iptables where that masquerades a container.`,
   options: [
     { name: "--all", summary: "show also what is in order" },
     { name: "--json", summary: "for programs: everything, with severity" },

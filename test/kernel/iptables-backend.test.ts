@@ -284,6 +284,31 @@ describe("failures", () => {
   });
 });
 
+describe("what a firewall reload has removed", () => {
+  it.each<[string, Flavour, string]>([
+    ["flushed rules", "nft", "$p -t nat -F"],
+    ["flushed rules", "legacy", "$p -t nat -F"],
+    ["lost jumps", "nft", "$p -t nat -F POSTROUTING"],
+    ["lost jumps", "legacy", "$p -t nat -F POSTROUTING"],
+    ["removed chains", "nft", "$p -t nat -F; $p -t nat -X"],
+    ["removed chains", "legacy", "$p -t nat -F; $p -t nat -X"],
+    ["a flushed ruleset", "nft", "nft flush ruleset"],
+  ])("%s of iptables-%s: doctor tells, repair puts it back", (_name, flavour, remove) => {
+    const { env } = new LoggedPath(node, flavour);
+    succeed("ADD", {}, { env });
+    const run = (command: string) => node.run(`${node.bin}/cni-bridge`, [command], { env });
+    const before = iptablesRules(node, flavour);
+    node.sh(`for p in iptables-${flavour} ip6tables-${flavour}; do ${remove}; done`);
+    expect(iptablesRules(node, flavour)).not.toEqual(before);
+    expect(run("doctor").stdout).toContain("masquerade rule of 10.41.0.5/24 (iptables): expected -A");
+    expect(run("repair")).toMatchObject({ status: 0, stderr: "" });
+    expect(iptablesRules(node, flavour)).toEqual(before);
+    expect(run("repair").stdout).toBe("1 attachment, nothing to repair\n");
+    succeed("DEL", {}, { env });
+    expect(mentions(node, "CNI-")).toEqual([]);
+  });
+});
+
 describe("CHECK", () => {
   it.each<[string, string]>([
     ["-A POSTROUTING -s 10.41.0.5", "-F POSTROUTING"],
