@@ -1,4 +1,4 @@
-// Layouts by hand from include/uapi/linux/netlink.h; captured answers are in golden.test.ts.
+// Layouts by hand from include/uapi/linux/netlink.h; captured ones are in golden-answers.test.ts.
 
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
