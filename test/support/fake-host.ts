@@ -1,11 +1,12 @@
-// A Host in memory, for what concerns files: directories, files, symbolic and hard links, locks, network namespaces that
-// can be asked for their cookie, and time stamps in ticks as kernels take them. Errors are real errnos. A test can make
-// the nth call fail, or cut the power before it: then the call and all that follow never happen.
+// A Host in memory, for what concerns files: the calls on a file tree, locks, and network namespaces that can be asked
+// for their cookie. Errors are real errnos. A test can make the nth call fail, or cut the power before it: then the call
+// and all that follow never happen.
 // It imitates Linux from its manual pages, not our code; test/kernel runs the same rules on the real one.
 
 import { createHash } from "node:crypto";
 import { EEXIST, EINVAL, EISDIR, ELOOP, ENOENT, ENOTDIR, ENOTEMPTY, ETIMEDOUT } from "../../src/errno.ts";
 import { AT_FDCWD, type Errno, type Host, OWN_NETNS, type Stat } from "../../src/host.ts";
+import { type Directory, type File, FileTree, type Netns, type Node } from "./file-tree.ts";
 
 const EBADF = 9;
 const O_ACCMODE = 3;
@@ -18,35 +19,6 @@ const O_TMPFILE = 0o20200000;
 const AT_SYMLINK_NOFOLLOW = 0x100;
 const NSFS_MAGIC = 0x6e736673;
 const TMPFS_MAGIC = 0x01021994;
-
-/** How often the kernel's coarse clock moves, in milliseconds (CONFIG_HZ=250). */
-const tickMs = 4;
-
-interface File {
-  readonly kind: "file";
-  readonly ino: number;
-  mtimeMs: number;
-  bytes: Uint8Array;
-}
-interface Link {
-  readonly kind: "link";
-  readonly ino: number;
-  mtimeMs: number;
-  readonly target: string;
-}
-interface Netns {
-  readonly kind: "netns";
-  readonly ino: number;
-  mtimeMs: number;
-  readonly cookie: bigint;
-}
-interface Directory {
-  readonly kind: "directory";
-  readonly ino: number;
-  mtimeMs: number;
-  readonly entries: Map<string, Node>;
-}
-type Node = File | Link | Netns | Directory;
 
 /** Thrown by every call after the power was cut. */
 export class PowerCut extends Error {}
@@ -85,8 +57,7 @@ export class FakeHost implements Host {
   /** Everything ever written to stdout and stderr. */
   stdout = "";
   stderr = "";
-  /** Wall clock and monotonic clock, in milliseconds. */
-  now = 1_800_000_000_000.903;
+  /** The monotonic clock, in milliseconds. */
   uptime = 1000;
   /** Names of the calls made, in order. */
   calls: string[] = [];
@@ -95,16 +66,16 @@ export class FakeHost implements Host {
   readonly lockedByOthers = new Set<string>();
   /** Files ever written: what a power cut may damage. Links and directories are metadata, which file systems journal. */
   readonly written = new Set<File>();
-  #root: Directory;
-  #nextIno = 100;
+  #tree = new FileTree();
   #nextFd = 3;
+  #randoms = 0;
   #dead = false;
   readonly #ownNetns: Netns = { kind: "netns", ino: 2, mtimeMs: 0, cookie: 1n };
   readonly #open = new Map<number, { node: Node; offset: number; path: string }>();
 
   constructor() {
-    this.#root = { kind: "directory", ino: 1, mtimeMs: 0, entries: new Map() };
-    for (const path of ["/etc", "/proc/sys/kernel/random", "/var/lib", "/run/netns"]) this.#makePath(path);
+    for (const path of ["/etc", "/proc/sys/kernel/random", "/var/lib", "/run/netns"])
+      this.#tree.makePath(path);
     this.boot("11111111-1111-4111-8111-111111111111");
     this.put("/etc/machine-id", `${"a".repeat(32)}\n`);
     for (const name of systemCalls) Object.defineProperty(this, name, { value: this.#counted(name) });
@@ -124,6 +95,15 @@ export class FakeHost implements Host {
   }
 
   // What tests do.
+
+  /** The wall clock, in milliseconds. */
+  get now(): number {
+    return this.#tree.now;
+  }
+
+  set now(ms: number) {
+    this.#tree.now = ms;
+  }
 
   /** The kernel of another boot. */
   boot(id: string): void {
@@ -147,13 +127,16 @@ export class FakeHost implements Host {
   /** Makes a file, and the directories it needs. */
   put(path: string, text: string): void {
     const at = path.lastIndexOf("/");
-    this.#enter(this.#makePath(path.slice(0, at)), path.slice(at + 1), this.#file(Buffer.from(text)));
+    this.#tree.enter(
+      this.#tree.makePath(path.slice(0, at)),
+      path.slice(at + 1),
+      this.#tree.file(Buffer.from(text)),
+    );
   }
 
   putNetns(path: string, cookie: bigint): void {
     const at = path.lastIndexOf("/");
-    const netns: Netns = { kind: "netns", ino: this.#nextIno++, mtimeMs: this.#clock(), cookie };
-    this.#enter(this.#makePath(path.slice(0, at)), path.slice(at + 1), netns);
+    this.#tree.enter(this.#tree.makePath(path.slice(0, at)), path.slice(at + 1), this.#tree.netns(cookie));
   }
 
   putLink(path: string, target: string): void {
@@ -163,22 +146,21 @@ export class FakeHost implements Host {
   /** Changes a file in place, later than all before: its directory does not notice. */
   overwrite(path: string, text: string): void {
     this.tick();
-    const node = this.#find(this.#root, path, false);
+    const node = this.#tree.find(this.#tree.root, path, false);
     if (typeof node === "number" || node.kind !== "file") throw new Error(`no file ${path}`);
     node.bytes = Buffer.from(text);
-    node.mtimeMs = this.#clock();
+    node.mtimeMs = this.#tree.stamp();
   }
 
   remove(path: string): void {
     const at = path.lastIndexOf("/");
-    const parent = this.#makePath(path.slice(0, at));
-    parent.entries.delete(path.slice(at + 1));
-    parent.mtimeMs = this.#clock();
+    const parent = this.#tree.makePath(path.slice(0, at));
+    this.#tree.remove(parent, path.slice(at + 1));
   }
 
   /** The text of a file or the target of a link; undefined when there is neither. */
   get(path: string): string | undefined {
-    const node = this.#find(this.#root, path, false);
+    const node = this.#tree.find(this.#tree.root, path, false);
     if (typeof node === "number") return undefined;
     if (node.kind === "link") return node.target;
     return node.kind === "file" ? Buffer.from(node.bytes).toString() : undefined;
@@ -186,106 +168,44 @@ export class FakeHost implements Host {
 
   /** Names in a directory, sorted; none when there is no such directory. */
   names(path: string): string[] {
-    const node = this.#find(this.#root, path, false);
+    const node = this.#tree.find(this.#tree.root, path, false);
     return typeof node === "number" || node.kind !== "directory" ? [] : [...node.entries.keys()].sort();
   }
 
   modified(path: string): number {
-    const node = this.#find(this.#root, path, false);
+    const node = this.#tree.find(this.#tree.root, path, false);
     return typeof node === "number" ? Number.NaN : node.mtimeMs;
   }
 
   /** The whole tree as text, for "nothing has changed". */
-  dump(path = "", node: Node = this.#root): string {
-    if (node.kind === "file") return `${path} ${Buffer.from(node.bytes).toString("latin1")}\n`;
-    if (node.kind === "link") return `${path} -> ${node.target}\n`;
-    if (node.kind === "netns") return `${path} netns ${node.cookie}\n`;
-    const inside = [...node.entries].sort(([a], [b]) => (a < b ? -1 : 1));
-    return `${path}/\n${inside.map(([name, child]) => this.dump(`${path}/${name}`, child)).join("")}`;
+  dump(): string {
+    return this.#tree.dump();
   }
 
-  /** A copy to try something on. Hard links stay hard links. */
+  /** A copy to try something on. */
   clone(): FakeHost {
-    const copies = new Map<Node, Node>();
-    const copy = (node: Node): Node => {
-      const known = copies.get(node);
-      if (known !== undefined) return known;
-      let made: Node;
-      if (node.kind === "directory") {
-        made = { ...node, entries: new Map() };
-        for (const [name, child] of node.entries) made.entries.set(name, copy(child));
-      } else made = node.kind === "file" ? { ...node, bytes: Uint8Array.from(node.bytes) } : { ...node };
-      copies.set(node, made);
-      return made;
-    };
     const other = new FakeHost();
-    other.#root = copy(this.#root) as Directory;
-    other.#nextIno = this.#nextIno;
+    const { tree, copies } = this.#tree.clone();
+    other.#tree = tree;
     for (const file of this.written) {
       const copied = copies.get(file);
       if (copied?.kind === "file") other.written.add(copied);
     }
-    other.now = this.now;
     other.uptime = this.uptime;
     return other;
   }
 
-  // The tree.
-
-  #clock(): number {
-    return Math.floor(this.now / tickMs) * tickMs + 0.903;
-  }
-
-  #file(bytes: Uint8Array): File {
-    return { kind: "file", ino: this.#nextIno++, mtimeMs: this.#clock(), bytes };
-  }
-
-  #directory(): Directory {
-    return { kind: "directory", ino: this.#nextIno++, mtimeMs: this.#clock(), entries: new Map() };
-  }
-
-  #enter(directory: Directory, name: string, node: Node): void {
-    directory.entries.set(name, node);
-    directory.mtimeMs = this.#clock();
-  }
-
-  #makePath(path: string): Directory {
-    let directory = this.#root;
-    for (const name of path.split("/").filter((part) => part !== "")) {
-      let next = directory.entries.get(name);
-      if (next === undefined) {
-        next = this.#directory();
-        this.#enter(directory, name, next);
-      }
-      if (next.kind !== "directory") throw new Error(`${path}: ${name} is no directory`);
-      directory = next;
-    }
-    return directory;
-  }
+  // Paths and descriptors.
 
   #base(dirfd: number, path: string): Node | Errno {
-    if (path.startsWith("/") || dirfd === AT_FDCWD) return this.#root;
+    if (path.startsWith("/") || dirfd === AT_FDCWD) return this.#tree.root;
     return this.#open.get(dirfd)?.node ?? -EBADF;
-  }
-
-  #find(base: Node | Errno, path: string, follow: boolean): Node | Errno {
-    let node: Node | Errno = base;
-    const parts = path.split("/").filter((part) => part !== "" && part !== ".");
-    for (const [index, part] of parts.entries()) {
-      if (typeof node === "number") return node;
-      if (node.kind !== "directory") return -ENOTDIR;
-      const parent: Directory = node;
-      node = parent.entries.get(part) ?? -ENOENT;
-      if (typeof node !== "number" && node.kind === "link" && (follow || index < parts.length - 1))
-        node = this.#find(node.target.startsWith("/") ? this.#root : parent, node.target, true);
-    }
-    return node;
   }
 
   #parent(dirfd: number, path: string): { directory: Directory; name: string } | Errno {
     const parts = path.split("/").filter((part) => part !== "");
     const name = parts.pop()!;
-    const directory = this.#find(this.#base(dirfd, path), parts.join("/"), true);
+    const directory = this.#tree.find(this.#base(dirfd, path), parts.join("/"), true);
     if (typeof directory === "number") return directory;
     return directory.kind === "directory" ? { directory, name } : -ENOTDIR;
   }
@@ -308,7 +228,8 @@ export class FakeHost implements Host {
     return 1;
   }
   random(length: number): Uint8Array {
-    return Uint8Array.from({ length }, (_, index) => (this.#nextIno * 31 + index * 17) & 255);
+    this.#randoms++;
+    return Uint8Array.from({ length }, (_, index) => (this.#randoms * 31 + index * 17) & 255);
   }
   monotonic(): number {
     return this.uptime;
@@ -328,15 +249,17 @@ export class FakeHost implements Host {
 
   openat(dirfd: number, path: string, flags: number, _mode: number): number | Errno {
     if ((flags & O_TMPFILE) === O_TMPFILE) {
-      const directory = this.#find(this.#base(dirfd, path), path, true);
-      return typeof directory === "number" ? directory : this.#descriptor(this.#file(new Uint8Array()), path);
+      const directory = this.#tree.find(this.#base(dirfd, path), path, true);
+      return typeof directory === "number"
+        ? directory
+        : this.#descriptor(this.#tree.file(new Uint8Array()), path);
     }
-    let node = this.#find(this.#base(dirfd, path), path, (flags & O_NOFOLLOW) === 0);
+    let node = this.#tree.find(this.#base(dirfd, path), path, (flags & O_NOFOLLOW) === 0);
     if (node === -ENOENT && flags & O_CREAT) {
       const place = this.#parent(dirfd, path);
       if (typeof place === "number") return place;
-      node = this.#file(new Uint8Array());
-      this.#enter(place.directory, place.name, node);
+      node = this.#tree.file(new Uint8Array());
+      this.#tree.enter(place.directory, place.name, node);
     } else if (typeof node === "number") return node;
     else if (flags & O_CREAT && flags & O_EXCL) return -EEXIST;
     if (node.kind === "link") return flags & O_DIRECTORY ? -ENOTDIR : -ELOOP;
@@ -366,7 +289,7 @@ export class FakeHost implements Host {
       const node = this.#open.get(fd)?.node;
       if (node?.kind !== "file") return -EBADF;
       node.bytes = Buffer.concat([node.bytes, bytes]);
-      node.mtimeMs = this.#clock();
+      node.mtimeMs = this.#tree.stamp();
       this.written.add(node);
     }
     return bytes.length;
@@ -388,7 +311,7 @@ export class FakeHost implements Host {
   }
 
   fstatat(dirfd: number, path: string, flags: number): Stat | Errno {
-    const node = this.#find(this.#base(dirfd, path), path, (flags & AT_SYMLINK_NOFOLLOW) === 0);
+    const node = this.#tree.find(this.#base(dirfd, path), path, (flags & AT_SYMLINK_NOFOLLOW) === 0);
     return typeof node === "number" ? node : this.#stat(node);
   }
 
@@ -405,7 +328,7 @@ export class FakeHost implements Host {
   }
 
   readlinkat(dirfd: number, path: string): string | Errno {
-    const node = this.#find(this.#base(dirfd, path), path, false);
+    const node = this.#tree.find(this.#base(dirfd, path), path, false);
     if (typeof node === "number") return node;
     return node.kind === "link" ? node.target : -EINVAL;
   }
@@ -414,25 +337,20 @@ export class FakeHost implements Host {
     const place = this.#parent(dirfd, path);
     if (typeof place === "number") return place;
     if (place.directory.entries.has(place.name)) return -EEXIST;
-    this.#enter(place.directory, place.name, node());
+    this.#tree.enter(place.directory, place.name, node());
     return 0;
   }
 
   symlinkat(target: string, dirfd: number, path: string): number | Errno {
-    return this.#make(dirfd, path, () => ({
-      kind: "link",
-      ino: this.#nextIno++,
-      mtimeMs: this.#clock(),
-      target,
-    }));
+    return this.#make(dirfd, path, () => this.#tree.link(target));
   }
 
   mkdirat(dirfd: number, path: string, _mode: number): number | Errno {
-    return this.#make(dirfd, path, () => this.#directory());
+    return this.#make(dirfd, path, () => this.#tree.directory());
   }
 
   linkat(fromFd: number, from: string, toFd: number, to: string): number | Errno {
-    const node = this.#find(this.#base(fromFd, from), from, false);
+    const node = this.#tree.find(this.#base(fromFd, from), from, false);
     return typeof node === "number" ? node : this.#make(toFd, to, () => node);
   }
 
@@ -443,9 +361,8 @@ export class FakeHost implements Host {
     if (typeof target === "number") return target;
     const node = source.directory.entries.get(source.name);
     if (node === undefined) return -ENOENT;
-    source.directory.entries.delete(source.name);
-    source.directory.mtimeMs = this.#clock();
-    this.#enter(target.directory, target.name, node);
+    this.#tree.remove(source.directory, source.name);
+    this.#tree.enter(target.directory, target.name, node);
     return 0;
   }
 
@@ -456,8 +373,7 @@ export class FakeHost implements Host {
     if (node === undefined) return -ENOENT;
     if (node.kind === "directory" && flags === 0) return -EISDIR;
     if (node.kind === "directory" && node.entries.size > 0) return -ENOTEMPTY;
-    place.directory.entries.delete(place.name);
-    place.directory.mtimeMs = this.#clock();
+    this.#tree.remove(place.directory, place.name);
     return 0;
   }
 
@@ -504,25 +420,15 @@ export class FakeHost implements Host {
   deferSignals(): number {
     return 0;
   }
-  sendFromChild(): never {
-    throw new Error("the fake host has no network");
-  }
-  openInNetns(): never {
-    throw new Error("the fake host has no network");
-  }
-  setsockopt(): never {
-    throw new Error("the fake host has no network");
-  }
-  send(): never {
-    throw new Error("the fake host has no network");
-  }
-  bind(): never {
-    throw new Error("the fake host has no network");
-  }
-  recv(): never {
-    throw new Error("the fake host has no network");
-  }
-  poll(): never {
-    throw new Error("the fake host has no network");
-  }
+  sendFromChild = noNetwork;
+  openInNetns = noNetwork;
+  setsockopt = noNetwork;
+  send = noNetwork;
+  bind = noNetwork;
+  recv = noNetwork;
+  poll = noNetwork;
+}
+
+function noNetwork(): never {
+  throw new Error("the fake host has no network");
 }
