@@ -2,7 +2,7 @@
 //! goes wrong into text.
 
 use crate::intrinsics::Chosen;
-use crate::{failure, heap, host, value};
+use crate::{answer, failure, heap, host, text};
 use rquickjs::{Context, Ctx, Error, Module, Runtime, Value, qjs};
 use std::ffi::CStr;
 use std::ptr::NonNull;
@@ -83,7 +83,7 @@ fn load(ctx: &Ctx, bytecode: &[u8]) -> Result<qjs::JSValue, Error> {
 /// The tool's `main`, as the answer to a native call.
 pub struct Tool;
 
-impl value::Answer for Tool {
+impl answer::Answer for Tool {
     fn into_value(self, context: *mut qjs::JSContext) -> qjs::JSValue {
         // SAFETY: the engine calls with its live context.
         let ctx = unsafe { Ctx::from_raw(NonNull::new_unchecked(context)) };
@@ -123,11 +123,11 @@ unsafe fn thrown(context: *mut qjs::JSContext) -> String {
     // SAFETY: the values belong to the context; each is given back once.
     unsafe {
         let thrown = qjs::JS_GetException(context);
-        let mut text = value::describe(context, thrown).unwrap_or_default();
+        let mut text = text::describe(context, thrown).unwrap_or_default();
         if qjs::JS_IsObject(thrown) {
             let stack = qjs::JS_GetPropertyStr(context, thrown, c"stack".as_ptr());
             if qjs::JS_IsString(stack)
-                && let Some(stack) = value::describe(context, stack)
+                && let Some(stack) = text::describe(context, stack)
             {
                 text.push('\n');
                 text.push_str(stack.trim_end());
@@ -167,7 +167,7 @@ mod tests {
                 host::set_argv(context, host, vec![c"bridge", c"\xff"]);
                 ctx.globals().set("host", Value::from_raw(ctx.clone(), host)).unwrap();
                 match ctx.eval::<Value, _>(expression) {
-                    Ok(value) => value::describe(context, value.as_raw()).unwrap(),
+                    Ok(value) => text::describe(context, value.as_raw()).unwrap(),
                     Err(_) => thrown(context),
                 }
             }

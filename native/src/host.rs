@@ -1,8 +1,10 @@
 //! The native surface: every call of the interface `Host` in src/host.ts, by name, with what it takes and who does it.
 
+use crate::answer::Answer;
+use crate::arguments::{Arguments, Refusal};
 use crate::engine;
-use crate::sys::{deadline, file, netns, process, socket, spawn, stop};
-use crate::value::{Answer, Arguments, Refusal, Text};
+use crate::sys::{deadline, directory, file, lock, netns, process, socket, spawn, stop};
+use crate::text::Text;
 use rquickjs::qjs;
 use sha2::{Digest, Sha512};
 use std::ffi::{CStr, c_char, c_int};
@@ -49,16 +51,16 @@ static CALLS: &[Call] = calls! {
     fstat(int)                        => file::fstat;
     fstatat(int, path, int)           => file::fstatat;
     fstatfs(int)                      => file::fstatfs;
-    list(int)                         => |fd| file::list(fd).map(|names| names.into_iter().map(Text).collect::<Vec<_>>());
-    readlinkat(int, path)             => |fd, path| file::readlinkat(fd, path).map(Text);
-    symlinkat(path, int, path)        => file::symlinkat;
-    mkdirat(int, path, int)           => file::mkdirat;
-    linkat(int, path, int, path)      => file::linkat;
-    renameat(int, path, int, path)    => file::renameat;
-    unlinkat(int, path, int)          => file::unlinkat;
+    list(int)                         => |fd| directory::list(fd).map(|names| names.into_iter().map(Text).collect::<Vec<_>>());
+    readlinkat(int, path)             => |fd, path| directory::readlinkat(fd, path).map(Text);
+    symlinkat(path, int, path)        => directory::symlinkat;
+    mkdirat(int, path, int)           => directory::mkdirat;
+    linkat(int, path, int, path)      => directory::linkat;
+    renameat(int, path, int, path)    => directory::renameat;
+    unlinkat(int, path, int)          => directory::unlinkat;
     fsync(int)                        => file::fsync;
     futimens(int, number)             => file::futimens;
-    flock(int, number)                => file::flock;
+    flock(int, number)                => lock::flock;
 
     socket(int, int, int, int)        => socket::socket;
     bind(int, bytes)                  => socket::bind;

@@ -5,6 +5,8 @@
 
 #![cfg_attr(not(test), no_main)]
 
+mod answer;
+mod arguments;
 mod engine;
 mod failure;
 mod heap;
@@ -12,7 +14,7 @@ mod host;
 mod intrinsics;
 mod snapshot;
 mod sys;
-mod value;
+mod text;
 
 use std::ffi::{CStr, c_char, c_int};
 

@@ -5,11 +5,14 @@ use libc::{c_int, ssize_t};
 
 pub mod alarm;
 pub mod deadline;
+pub mod directory;
 pub mod file;
+pub mod lock;
 pub mod netns;
 pub mod process;
 pub mod socket;
 pub mod spawn;
+pub mod start;
 pub mod stop;
 
 /// Why a system call failed; positive.
@@ -48,6 +51,9 @@ pub fn retry<T>(mut call: impl FnMut() -> Result<T>) -> Result<T> {
 
 #[cfg(test)]
 pub mod tests {
+    use super::file::openat;
+    use libc::c_int;
+    use std::ffi::CString;
     use std::path::PathBuf;
 
     /// A directory of one test, gone with it.
@@ -58,6 +64,12 @@ pub mod tests {
             let path = std::env::temp_dir().join(format!("cni-bridge-{}-{name}", std::process::id()));
             std::fs::create_dir_all(&path).unwrap();
             Self(path)
+        }
+
+        /// Opens a file in it, made where it is not there.
+        pub fn open(&self, name: &str) -> c_int {
+            let path = CString::new(self.0.join(name).to_str().unwrap()).unwrap();
+            openat(libc::AT_FDCWD, &path, libc::O_RDWR | libc::O_CREAT, 0o600).unwrap()
         }
     }
 

@@ -1,6 +1,5 @@
-//! Descriptors and names in file systems.
+//! Descriptors of files: what is read, written and told of them.
 
-use super::alarm::Alarm;
 use super::deadline::{Deadline, poll_one};
 use super::{Errno, Result, check, count, retry};
 use libc::{c_int, mode_t};
@@ -127,73 +126,6 @@ pub fn fstatfs(fd: c_int) -> Result<f64> {
     }
 }
 
-/// Names in a directory, from its beginning, without "." and "..".
-pub fn list(fd: c_int) -> Result<Vec<Vec<u8>>> {
-    /// struct linux_dirent64 (getdents(2)): where the record's length and its name stand.
-    const LENGTH_AT: usize = 16;
-    const NAME_AT: usize = 19;
-    // SAFETY: moves the descriptor's own position.
-    if unsafe { libc::lseek(fd, 0, libc::SEEK_SET) } == -1 {
-        return Err(Errno::last());
-    }
-    let mut names = Vec::new();
-    let mut buffer = MaybeUninit::<[u8; 32 * 1024]>::uninit();
-    loop {
-        let room = size_of_val(&buffer);
-        // SAFETY: the kernel writes at most `room` bytes, and the slice covers what it says it wrote.
-        let mut records = unsafe {
-            let filled = libc::syscall(libc::SYS_getdents64, fd, buffer.as_mut_ptr(), room);
-            std::slice::from_raw_parts(buffer.as_ptr().cast::<u8>(), count(filled as isize)?)
-        };
-        if records.is_empty() {
-            return Ok(names);
-        }
-        while let Some(length) = records.get(LENGTH_AT..LENGTH_AT + 2) {
-            let (record, rest) = records.split_at(usize::from(u16::from_ne_bytes([length[0], length[1]])));
-            records = rest;
-            let name = CStr::from_bytes_until_nul(&record[NAME_AT..]).map_err(|_| Errno(libc::EIO))?.to_bytes();
-            if name != b"." && name != b".." {
-                names.push(name.to_vec());
-            }
-        }
-    }
-}
-
-pub fn readlinkat(dirfd: c_int, path: &CStr) -> Result<Vec<u8>> {
-    let mut target = Vec::<u8>::with_capacity(libc::PATH_MAX as usize);
-    // SAFETY: the kernel writes at most the capacity, and says how much.
-    unsafe {
-        let filled = count(libc::readlinkat(dirfd, path.as_ptr(), target.as_mut_ptr().cast(), target.capacity()))?;
-        target.set_len(filled);
-    }
-    Ok(target)
-}
-
-pub fn symlinkat(target: &CStr, dirfd: c_int, path: &CStr) -> Result<c_int> {
-    // SAFETY: both are C strings that outlive the call.
-    check(unsafe { libc::symlinkat(target.as_ptr(), dirfd, path.as_ptr()) })
-}
-
-pub fn mkdirat(dirfd: c_int, path: &CStr, mode: c_int) -> Result<c_int> {
-    // SAFETY: the path is a C string that outlives the call.
-    check(unsafe { libc::mkdirat(dirfd, path.as_ptr(), mode as mode_t) })
-}
-
-pub fn linkat(from_fd: c_int, from: &CStr, to_fd: c_int, to: &CStr) -> Result<c_int> {
-    // SAFETY: both paths are C strings that outlive the call.
-    check(unsafe { libc::linkat(from_fd, from.as_ptr(), to_fd, to.as_ptr(), 0) })
-}
-
-pub fn renameat(from_fd: c_int, from: &CStr, to_fd: c_int, to: &CStr) -> Result<c_int> {
-    // SAFETY: both paths are C strings that outlive the call.
-    check(unsafe { libc::renameat(from_fd, from.as_ptr(), to_fd, to.as_ptr()) })
-}
-
-pub fn unlinkat(dirfd: c_int, path: &CStr, flags: c_int) -> Result<c_int> {
-    // SAFETY: the path is a C string that outlives the call.
-    check(unsafe { libc::unlinkat(dirfd, path.as_ptr(), flags) })
-}
-
 pub fn fsync(fd: c_int) -> Result<c_int> {
     // SAFETY: touches no memory.
     retry(|| check(unsafe { libc::fsync(fd) }))
@@ -210,37 +142,10 @@ pub fn futimens(fd: c_int, mtime_ms: f64) -> Result<c_int> {
     check(unsafe { libc::futimens(fd, times.as_ptr()) })
 }
 
-/// Takes the exclusive lock. The wait is the kernel's own queue, so waiters are served in order; no timer is made where
-/// the lock is free.
-pub fn flock(fd: c_int, timeout_ms: f64) -> Result<c_int> {
-    // SAFETY: flock touches no memory.
-    let lock = |operation| check(unsafe { libc::flock(fd, operation) });
-    match retry(|| lock(libc::LOCK_EX | libc::LOCK_NB)) {
-        Err(Errno(libc::EWOULDBLOCK)) => {}
-        other => return other,
-    }
-    let deadline = Deadline::after_ms(timeout_ms);
-    let _alarm = Alarm::at(deadline)?;
-    loop {
-        match lock(libc::LOCK_EX) {
-            Err(Errno(libc::EINTR)) if deadline.passed() => return Err(Errno(libc::ETIMEDOUT)),
-            Err(Errno(libc::EINTR)) => {}
-            other => return other,
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::sys::tests::Scratch;
-    use std::ffi::CString;
-    use std::time::{Duration, Instant};
-
-    fn open(scratch: &Scratch, name: &str) -> c_int {
-        let path = CString::new(scratch.0.join(name).to_str().unwrap()).unwrap();
-        openat(libc::AT_FDCWD, &path, libc::O_RDWR | libc::O_CREAT, 0o600).unwrap()
-    }
 
     #[test]
     fn flags_are_those_of_the_architecture() {
@@ -256,51 +161,6 @@ mod tests {
         );
         assert_eq!(open_flags(directory | nofollow), libc::O_DIRECTORY | libc::O_NOFOLLOW);
         assert_eq!(open_flags(tmpfile), libc::O_TMPFILE);
-    }
-
-    #[test]
-    fn flock_gives_up_at_the_deadline() {
-        let scratch = Scratch::new("flock-deadline");
-        let (holder, waiter) = (open(&scratch, "lock"), open(&scratch, "lock"));
-        assert_eq!(flock(holder, 0.0), Ok(0));
-        let start = Instant::now();
-        assert_eq!(flock(waiter, 60.0), Err(Errno(libc::ETIMEDOUT)));
-        assert!(start.elapsed() >= Duration::from_millis(60));
-        assert!(start.elapsed() < Duration::from_secs(5));
-        assert_eq!(flock(waiter, 0.0), Err(Errno(libc::ETIMEDOUT)));
-    }
-
-    #[test]
-    fn flock_wakes_as_soon_as_the_lock_is_free() {
-        let scratch = Scratch::new("flock-free");
-        let (holder, waiter) = (open(&scratch, "lock"), open(&scratch, "lock"));
-        assert_eq!(flock(holder, 0.0), Ok(0));
-        let release = std::thread::spawn(move || {
-            std::thread::sleep(Duration::from_millis(50));
-            close(holder)
-        });
-        let start = Instant::now();
-        assert_eq!(flock(waiter, 60_000.0), Ok(0));
-        assert!(start.elapsed() < Duration::from_secs(5));
-        assert_eq!(release.join().unwrap(), Ok(0));
-    }
-
-    #[test]
-    fn list_names_everything_and_starts_over() {
-        let scratch = Scratch::new("list");
-        let wanted: Vec<_> = (0..3000).map(|index| format!("lease-with-a-long-name-{index}")).collect();
-        for name in &wanted {
-            std::fs::write(scratch.0.join(name), "").unwrap();
-        }
-        let path = CString::new(scratch.0.to_str().unwrap()).unwrap();
-        let fd = openat(libc::AT_FDCWD, &path, libc::O_RDONLY | libc::O_DIRECTORY, 0).unwrap();
-        for _ in 0..2 {
-            let mut names: Vec<_> =
-                list(fd).unwrap().into_iter().map(|name| String::from_utf8(name).unwrap()).collect();
-            names.sort_by_key(|name| name.rsplit('-').next().unwrap().parse::<u32>().unwrap());
-            assert_eq!(names, wanted);
-        }
-        assert_eq!(list(-1).err(), Some(Errno(libc::EBADF)));
     }
 
     #[test]
@@ -328,7 +188,7 @@ mod tests {
     #[test]
     fn opened_files_are_closed_on_exec() {
         let scratch = Scratch::new("cloexec");
-        let fd = open(&scratch, "file");
+        let fd = scratch.open("file");
         // SAFETY: touches no memory.
         assert_eq!(unsafe { libc::fcntl(fd, libc::F_GETFD) }, libc::FD_CLOEXEC);
     }

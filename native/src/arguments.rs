@@ -1,8 +1,9 @@
-//! JavaScript values to Rust and back: the arguments of a native call, and its answer.
+//! The arguments of a native call: JavaScript values as what the call takes, or why the call does not take place.
 //! Raw engine calls rather than rquickjs's own functions: those make a closure object per function when the program
 //! starts, and refuse a string with a lone surrogate.
 
-use crate::sys::{self, Errno, file::Stat, spawn::Ended};
+use crate::answer::Answer;
+use crate::sys::Errno;
 use rquickjs::qjs;
 use std::ffi::{CStr, c_char, c_int};
 use std::slice;
@@ -15,6 +16,21 @@ pub enum Refusal {
     Errno(Errno),
     /// The engine has an exception pending.
     Thrown,
+}
+
+impl Refusal {
+    /// The value the call ends with.
+    pub fn into_value(self, context: *mut qjs::JSContext, call: &CStr) -> qjs::JSValue {
+        match self {
+            Self::Errno(errno) => Err::<c_int, _>(errno).into_value(context),
+            Self::Thrown => qjs::JS_EXCEPTION,
+            Self::Argument { position, expected } => {
+                let format = c"argument %d of %s is not %s".as_ptr();
+                // SAFETY: the arguments are what the format asks for.
+                unsafe { qjs::JS_ThrowTypeError(context, format, position, call.as_ptr(), expected.as_ptr()) }
+            }
+        }
+    }
 }
 
 /// The arguments of one call, taken in order. What is borrowed lives as long as the call.
@@ -189,178 +205,6 @@ fn replace_surrogates(text: &mut [u8]) {
     for at in 0..text.len().saturating_sub(2) {
         if text[at] == 0xed && text[at + 1] >= 0xa0 {
             text[at..at + 3].copy_from_slice("\u{fffd}".as_bytes());
-        }
-    }
-}
-
-/// UTF-8 bytes to be seen as a string: every byte that is not part of a character becomes U+FFFD, as in Go.
-pub struct Text<T>(pub T);
-
-impl<T: AsRef<[u8]>> Text<T> {
-    pub fn to_valid(&self) -> std::borrow::Cow<'_, str> {
-        let bytes = self.0.as_ref();
-        if let Ok(text) = str::from_utf8(bytes) {
-            return text.into();
-        }
-        let mut text = String::with_capacity(bytes.len() + 8);
-        for chunk in bytes.utf8_chunks() {
-            text.push_str(chunk.valid());
-            text.extend(chunk.invalid().iter().map(|_| char::REPLACEMENT_CHARACTER));
-        }
-        text.into()
-    }
-}
-
-/// What a native call answers with, as a value of the engine. The value is the caller's to give back.
-pub trait Answer {
-    fn into_value(self, context: *mut qjs::JSContext) -> qjs::JSValue;
-}
-
-impl Answer for c_int {
-    fn into_value(self, _: *mut qjs::JSContext) -> qjs::JSValue {
-        qjs::JS_MKVAL(qjs::JS_TAG_INT, self)
-    }
-}
-
-impl Answer for f64 {
-    fn into_value(self, context: *mut qjs::JSContext) -> qjs::JSValue {
-        // SAFETY: makes a number and touches nothing.
-        unsafe { qjs::JS_NewNumber(context, self) }
-    }
-}
-
-impl Answer for bool {
-    fn into_value(self, _: *mut qjs::JSContext) -> qjs::JSValue {
-        if self { qjs::JS_TRUE } else { qjs::JS_FALSE }
-    }
-}
-
-impl Answer for Vec<u8> {
-    fn into_value(self, context: *mut qjs::JSContext) -> qjs::JSValue {
-        self.as_slice().into_value(context)
-    }
-}
-
-impl Answer for &[u8] {
-    fn into_value(self, context: *mut qjs::JSContext) -> qjs::JSValue {
-        // SAFETY: the engine copies the bytes.
-        unsafe { qjs::JS_NewUint8ArrayCopy(context, self.as_ptr(), self.len() as qjs::size_t) }
-    }
-}
-
-impl<T: AsRef<[u8]>> Answer for Text<T> {
-    fn into_value(self, context: *mut qjs::JSContext) -> qjs::JSValue {
-        let text = self.to_valid();
-        // SAFETY: the engine copies the text.
-        unsafe { qjs::JS_NewStringLen(context, text.as_ptr().cast(), text.len() as qjs::size_t) }
-    }
-}
-
-impl<T: Answer> Answer for Option<T> {
-    fn into_value(self, context: *mut qjs::JSContext) -> qjs::JSValue {
-        self.map_or(qjs::JS_UNDEFINED, |answer| answer.into_value(context))
-    }
-}
-
-impl<T: AsRef<[u8]>> Answer for Vec<Text<T>> {
-    fn into_value(self, context: *mut qjs::JSContext) -> qjs::JSValue {
-        let values: Vec<_> = self.into_iter().map(|text| text.into_value(context)).collect();
-        // SAFETY: the array takes the values over, exceptions among them too.
-        unsafe { qjs::JS_NewArrayFrom(context, values.len() as c_int, values.as_ptr()) }
-    }
-}
-
-impl<T: Answer> Answer for sys::Result<T> {
-    fn into_value(self, context: *mut qjs::JSContext) -> qjs::JSValue {
-        match self {
-            Ok(answer) => answer.into_value(context),
-            Err(Errno(errno)) => (-errno).into_value(context),
-        }
-    }
-}
-
-impl Answer for Stat {
-    fn into_value(self, context: *mut qjs::JSContext) -> qjs::JSValue {
-        let names = [c"dev", c"ino", c"mode", c"size", c"mtimeMs"];
-        let values = [self.dev, self.ino, self.mode, self.size, self.mtime_ms];
-        object(context, names, values.map(|value| value.into_value(context)))
-    }
-}
-
-impl Answer for Ended {
-    fn into_value(self, context: *mut qjs::JSContext) -> qjs::JSValue {
-        let names = [c"status", c"signal", c"timedOut", c"stdout", c"stderr"];
-        let values = [
-            self.status.into_value(context),
-            self.signal.into_value(context),
-            self.timed_out.into_value(context),
-            self.stdout.into_value(context),
-            self.stderr.into_value(context),
-        ];
-        object(context, names, values)
-    }
-}
-
-fn object<const N: usize>(
-    context: *mut qjs::JSContext,
-    names: [&'static CStr; N],
-    values: [qjs::JSValue; N],
-) -> qjs::JSValue {
-    let mut names = names.map(CStr::as_ptr);
-    // SAFETY: as many names as values; the object takes the values over.
-    unsafe { qjs::JS_NewObjectFromStr(context, N as c_int, names.as_mut_ptr(), values.as_ptr()) }
-}
-
-impl Refusal {
-    /// The value the call ends with.
-    pub fn into_value(self, context: *mut qjs::JSContext, call: &CStr) -> qjs::JSValue {
-        match self {
-            Self::Errno(errno) => Err::<c_int, _>(errno).into_value(context),
-            Self::Thrown => qjs::JS_EXCEPTION,
-            Self::Argument { position, expected } => {
-                let format = c"argument %d of %s is not %s".as_ptr();
-                // SAFETY: the arguments are what the format asks for.
-                unsafe { qjs::JS_ThrowTypeError(context, format, position, call.as_ptr(), expected.as_ptr()) }
-            }
-        }
-    }
-}
-
-/// Text of any value, as String() gives it; it may run script. None where that throws.
-///
-/// # Safety
-/// `value` belongs to the engine of `context`.
-pub unsafe fn describe(context: *mut qjs::JSContext, value: qjs::JSValue) -> Option<String> {
-    let mut length = 0;
-    // SAFETY: the text is copied before it is given back.
-    unsafe {
-        let text = qjs::JS_ToCStringLen(context, &raw mut length, value);
-        if text.is_null() {
-            qjs::JS_FreeValue(context, qjs::JS_GetException(context));
-            return None;
-        }
-        let copy = Text(slice::from_raw_parts(text.cast::<u8>(), length)).to_valid().into_owned();
-        qjs::JS_FreeCString(context, text);
-        Some(copy)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_stray_byte_becomes_one_replacement_character() {
-        // What Go's encoding/json makes of the same bytes.
-        let cases: [(&[u8], &str); 5] = [
-            (b"plain", "plain"),
-            ("z\u{fc}rich".as_bytes(), "z\u{fc}rich"),
-            (b"a\xffb", "a\u{fffd}b"),
-            (b"\xe2\x82A", "\u{fffd}\u{fffd}A"),
-            (b"\xed\xa0\x80", "\u{fffd}\u{fffd}\u{fffd}"),
-        ];
-        for (bytes, text) in cases {
-            assert_eq!(Text(bytes).to_valid(), text);
         }
     }
 }
