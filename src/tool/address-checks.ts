@@ -6,6 +6,7 @@ import { contains, formatPrefix, network, type Prefix, parsePrefix } from "../ne
 import type { Configured } from "./configured.ts";
 import { type Check, type Diagnosis, fine, problem, type View, warning } from "./diagnosis.ts";
 import { isBridge } from "./inventory.ts";
+import { counted } from "./phrases.ts";
 import { poolsOf } from "./pools.ts";
 
 function overlap(a: Prefix, b: Prefix): boolean {
@@ -34,7 +35,9 @@ const configuredSubnets: Check = ({ configuration }) => {
     }
   }
   const count = configuration.networks.length;
-  return found.length > 0 ? found : [fine(check, `${count} in ${configuration.directory}, none overlaps`)];
+  return found.length > 0
+    ? found
+    : [fine(check, `${counted(count, "network")} in ${configuration.directory}, no two overlap`)];
 };
 
 const liveSubnets: Check = ({ inventory }) => {

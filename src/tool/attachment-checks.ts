@@ -3,10 +3,11 @@
 import { listLiving, planLiving, verifyHostStep } from "../bridge/restore.ts";
 import { formatDifference } from "../kernel/difference.ts";
 import type { State } from "./attachment-state.ts";
-import { type Check, counted, enumerate, fine, problem, type View, warning } from "./diagnosis.ts";
+import { type Check, fine, problem, type View, warning } from "./diagnosis.ts";
 import { listElements } from "./elements.ts";
 import { bare, type Found } from "./inventory.ts";
 import { attachmentName } from "./ls.ts";
+import { counted, enumerate } from "./phrases.ts";
 
 function inState({ inventory }: View, state: State): Found[] {
   return inventory.found.filter((each) => each.state === state);

@@ -7,11 +7,12 @@ import { attachmentChecks } from "./attachment-checks.ts";
 import type { Command, Given } from "./command-line.ts";
 import { confDirOption, readConfiguration } from "./configured.ts";
 import { dataDirOption, dataDirsOf } from "./data-dir.ts";
-import { type Check, counted, type Diagnosis, problem, type View } from "./diagnosis.ts";
+import { type Check, type Diagnosis, problem, type View } from "./diagnosis.ts";
 import { firewallChecks } from "./firewall-checks.ts";
 import { takeInventory } from "./inventory.ts";
 import { kernelChecks } from "./kernel-checks.ts";
 import { linkChecks } from "./link-checks.ts";
+import { counted } from "./phrases.ts";
 import { type Paint, paintFor, print, printJson } from "./terminal.ts";
 
 const unreadable: Check = ({ configuration }) =>

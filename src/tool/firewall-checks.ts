@@ -15,7 +15,8 @@ import {
   NFT_META_IIFNAME,
   type Rule,
 } from "../netlink/nf-tables.ts";
-import { type Check, enumerate, fine, type View, warning } from "./diagnosis.ts";
+import { type Check, fine, type View, warning } from "./diagnosis.ts";
+import { enumerate } from "./phrases.ts";
 
 /** NF_INET_FORWARD (netfilter.h). */
 const HOOK_FORWARD = 2;

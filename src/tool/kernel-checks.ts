@@ -81,7 +81,7 @@ const bridgedPackets: Check = ({ inventory }) => {
   const names = ["bridge-nf-call-iptables", "bridge-nf-call-ip6tables"];
   const on = names.filter((name) => readSysctl(inventory.session, "host", `net/bridge/${name}`) === "1");
   if (on.length === 0) return [fine(check, "packets inside a bridge do not pass the host's firewall")];
-  const text = `${on.join(" and ")} 1: packets between containers of one bridge pass the host's firewall too`;
+  const text = `${on.map((name) => `${name} is 1`).join(", ")}: packets between containers of one bridge pass the host's firewall too`;
   return [fine(check, `${text}, as Kubernetes wants it`)];
 };
 

@@ -5,8 +5,9 @@ import { readSmallFile } from "../host-local/small-file.ts";
 import { defaultRouteMtu } from "../kernel/route-mtu.ts";
 import { formatMac } from "../net/mac.ts";
 import { IFF_UP, type Link } from "../netlink/if-link.ts";
-import { type Check, type Diagnosis, enumerate, fine, problem, type View, warning } from "./diagnosis.ts";
+import { type Check, type Diagnosis, fine, problem, type View, warning } from "./diagnosis.ts";
 import { isBridge } from "./inventory.ts";
+import { enumerate } from "./phrases.ts";
 
 /** BR_MAX_PORTS (net/bridge/br_private.h). */
 const MAX_PORTS = 1024;
@@ -32,7 +33,7 @@ const mtu: Check = (view) => {
     const odd = ports.filter((port) => port.mtu !== bridge.mtu);
     if (odd.length > 0) {
       const names = enumerate(odd.map((port) => `${port.ifname} (${port.mtu})`));
-      const text = `${bridge.ifname} has MTU ${bridge.mtu}, its ports ${names} have another: larger packets are dropped between them`;
+      const text = `${bridge.ifname} has MTU ${bridge.mtu}, and not all of its ports have: ${names}; larger packets are dropped between them`;
       found.push(warning("MTU", text, "one MTU for all: recreate the containers of the older configuration"));
     }
   }
@@ -52,10 +53,13 @@ function sysfs(host: Host, link: Link, name: string): string | undefined {
 
 const mac: Check = (view) => {
   const { host } = view.inventory.session;
-  const loose = bridgesOf(view).filter(({ bridge }) => {
-    const type = sysfs(host, bridge, "addr_assign_type");
-    return type !== undefined && type !== CHOSEN;
-  });
+  const bridges = bridgesOf(view).map(({ bridge }) => ({
+    bridge,
+    type: sysfs(host, bridge, "addr_assign_type"),
+  }));
+  if (bridges.some(({ type }) => type === undefined))
+    return [fine("MAC", "/sys is not of this network namespace: whether MACs are set for good is not known")];
+  const loose = bridges.filter(({ type }) => type !== CHOSEN);
   if (loose.length === 0) return [fine("MAC", "the MACs of bridges are set for good")];
   return loose.map(({ bridge }) => {
     const text = `nobody has set the MAC of ${bridge.ifname}: it follows its ports, and udev's MACAddressPolicy may change it; containers then lose their gateway until their neighbour entry expires`;

@@ -7,6 +7,7 @@ import { JsonFault } from "./json-text.ts";
 import { lintBetween } from "./lint-between.ts";
 import { type LintedNetwork, lintFile } from "./lint-file.ts";
 import { type Finding, type Level, Report } from "./lint-report.ts";
+import { counted } from "./phrases.ts";
 import { complain, type Paint, paintFor, print, printJson } from "./terminal.ts";
 
 const meanings: { readonly [L in Level]: Parameters<Paint>[0] } = {
@@ -43,10 +44,6 @@ function format({ file, line, column, level, path, message }: Finding, paint: Pa
   return `${paint("strong", `${file}:${line}:${column}:`)} ${paint(meanings[level], level)}: ${at}${message}\n`;
 }
 
-function count(number: number, what: string): string {
-  return `${number} ${what}${number === 1 ? "" : "s"}`;
-}
-
 function run(host: Host, { operands, options }: Given): number {
   const texts: [string, string][] = [];
   for (const path of operands) {
@@ -63,7 +60,7 @@ function run(host: Host, { operands, options }: Given): number {
   const isWrong = errors > 0 || (options.has("--strict") && warnings > 0);
   if (options.has("--json")) return printJson(host, { errors, warnings, findings }) || (isWrong ? 1 : 0);
   const paint = paintFor(host);
-  const summary = `${count(operands.length, "file")}: ${count(errors, "error")}, ${count(warnings, "warning")}\n`;
+  const summary = `${counted(operands.length, "file")}: ${counted(errors, "error")}, ${counted(warnings, "warning")}\n`;
   return print(host, findings.map((each) => format(each, paint)).join("") + summary) || (isWrong ? 1 : 0);
 }
 

@@ -9,8 +9,8 @@ import type { State } from "./attachment-state.ts";
 import type { Command, Given } from "./command-line.ts";
 import { confDirOption } from "./configured.ts";
 import { dataDirOption, readDataDirs } from "./data-dir.ts";
-import { counted } from "./diagnosis.ts";
 import { type Found, type Inventory, isBridge, takeInventory } from "./inventory.ts";
+import { counted } from "./phrases.ts";
 import { type Paint, paintFor, print, printJson } from "./terminal.ts";
 
 const colours = {

@@ -14,7 +14,7 @@ import type { Host } from "../host.ts";
 import { type Difference, formatDifference } from "../kernel/difference.ts";
 import { Session } from "../kernel/session.ts";
 import type { Command, Given } from "./command-line.ts";
-import { counted } from "./diagnosis.ts";
+import { counted } from "./phrases.ts";
 import { complain, Progress, print } from "./terminal.ts";
 
 function nameOf({ record }: Living): string {

@@ -153,7 +153,7 @@ const cases: readonly Case[] = [
     spoil: () => void node.sh(`ip link set br0 mtu 1400; ip link set ${live.veth} mtu 1500`),
     severity: "warning",
     check: "MTU",
-    says: "br0 has MTU 1400, its ports veth",
+    says: "br0 has MTU 1400, and not all of its ports have: veth",
     fix: "one MTU for all",
   },
   {
@@ -166,6 +166,31 @@ const cases: readonly Case[] = [
     check: "MTU",
     says: "br0 has MTU 1500, the host's default route 1280",
     fix: '"mtu": "auto"',
+  },
+  {
+    name: "a bridge whose MAC nobody has set",
+    spoil: () => {
+      // The node's /sys is the machine's. A gateway address fixes the MAC, so there is none.
+      node.sh("mount -t sysfs sysfs /sys; ip link add br7 type bridge");
+      attach(node, { ...dualStack(67), name: "loose", bridge: "br7", isDefaultGateway: false }, "loose");
+    },
+    severity: "warning",
+    check: "MAC",
+    says: "nobody has set the MAC of br7: it follows its ports, and udev's MACAddressPolicy may change it",
+    fix: "ip link set br7 address ",
+  },
+  {
+    name: "a table of connections that is nearly full",
+    spoil: () =>
+      void node.sh(
+        `cd /run; for each in count=90 max=100; do
+           echo \${each#*=} >\${each%=*}; mount --bind \${each%=*} /proc/sys/net/netfilter/nf_conntrack_\${each%=*}
+         done`,
+      ),
+    severity: "warning",
+    check: "conntrack",
+    says: "90 of 100 connections are tracked: new ones are about to be dropped",
+    fix: "net.netfilter.nf_conntrack_max",
   },
   {
     name: "a link that somebody deleted",

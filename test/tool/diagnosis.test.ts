@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { enumerate, fine, problem, warning } from "../../src/tool/diagnosis.ts";
+import { fine, problem, warning } from "../../src/tool/diagnosis.ts";
 import { formatDiagnoses, statusOf } from "../../src/tool/doctor.ts";
 
 const plain = (_: unknown, text: string) => text;
@@ -34,18 +34,5 @@ describe("formatDiagnoses", () => {
 
   it("shows what is in order when asked", () => {
     expect(formatDiagnoses([ok], plain, true)).toContain("ok       a: good\n");
-  });
-});
-
-describe("enumerate", () => {
-  it.each([
-    [[], ""],
-    [["a"], "a"],
-    [["a", "b"], "a and b"],
-    [["a", "b", "c"], "a, b and c"],
-    [["a", "b", "c", "d", "e"], "a, b, c, d and e"],
-    [["a", "b", "c", "d", "e", "f"], "a, b, c, d and 2 more"],
-  ])("%j is %j", (items, text) => {
-    expect(enumerate(items)).toBe(text);
   });
 });
