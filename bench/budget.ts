@@ -8,22 +8,20 @@ import { countInstructions, installedBytes } from "./counts.ts";
 import type { Call } from "./jobs.ts";
 
 const FILE = "bench/budget.json";
-/** Bytes read from random sources, clocks and the order of announcements make this much of a difference. */
+/** Bytes read from random sources, clocks and the order of announcements make this much of a difference to a count. */
 const TOLERANCE = 0.02;
+/** The executable's size has none: its budget is a limit, whatever it is. */
+const SIZE = "executable, bytes";
 /** Of which the least counts: an announcement more or less is an accident. */
 const TRIES = 5;
-
-function perform(entrant: Entrant, { program, stdin, env }: Call): void {
-  entrant.sandbox.must(program, [], { input: stdin, env });
-}
 
 /** The least of several counts of a call; `after` takes back what it did. */
 function least(entrant: Entrant, call: Call, before: Call | undefined, after: Call | undefined): number {
   const counts: number[] = [];
   for (let time = 0; time < TRIES; time++) {
-    if (before !== undefined) perform(entrant, before);
+    if (before !== undefined) entrant.perform(before);
     counts.push(countInstructions(entrant, call));
-    if (after !== undefined) perform(entrant, after);
+    if (after !== undefined) entrant.perform(after);
   }
   return Math.min(...counts);
 }
@@ -33,9 +31,9 @@ function count(network: { readonly masquerade?: "default" }): Promise<Record<"AD
   return compete([ours(network)], 2, ([entrant]) => {
     const add = entrant!.call("ADD", 1);
     const del = entrant!.call("DEL", 1);
-    perform(entrant!, entrant!.call("ADD", 0));
-    perform(entrant!, add);
-    perform(entrant!, del);
+    entrant!.perform(entrant!.call("ADD", 0));
+    entrant!.perform(add);
+    entrant!.perform(del);
     return { ADD: least(entrant!, add, undefined, del), DEL: least(entrant!, del, add, undefined) };
   });
 }
@@ -45,8 +43,8 @@ function countHostLocal(): Promise<number> {
     const add = entrant!.leaseJob("ADD", 10, 0);
     const del = entrant!.leaseJob("DEL", 10, 0);
     entrant!.fillLeases(10);
-    perform(entrant!, add);
-    perform(entrant!, del);
+    entrant!.perform(add);
+    entrant!.perform(del);
     return least(entrant!, add, undefined, del);
   });
 }
@@ -64,7 +62,7 @@ async function measure(): Promise<Record<string, number>> {
     "ADD with ipMasq, instructions": masquerading.ADD,
     "DEL with ipMasq, instructions": masquerading.DEL,
     "host-local ADD, instructions": await countHostLocal(),
-    "executable, bytes": installedBytes(ours()),
+    [SIZE]: installedBytes(ours()),
   };
 }
 
@@ -77,13 +75,13 @@ async function main(): Promise<void> {
   for (const [what, value] of Object.entries(found)) {
     const allowed = budget[what] ?? 0;
     const change = allowed === 0 ? "not in the budget" : `${((value / allowed - 1) * 100).toFixed(1)} %`;
-    const verdict = value > allowed * (1 + TOLERANCE) ? "TOO MUCH" : "ok";
+    const verdict = value > allowed * (what === SIZE ? 1 : 1 + TOLERANCE) ? "TOO MUCH" : "ok";
     if (verdict !== "ok") exceeded++;
     console.log(`${verdict.padEnd(8)} ${what}: ${value}, budget ${allowed} (${change})`);
   }
   if (exceeded === 0) return;
   console.log(`\n${exceeded} above the budget. Where that is worth it, ${FILE} would be:`);
-  console.log(JSON.stringify(found, null, 2));
+  console.log(JSON.stringify({ ...found, [SIZE]: budget[SIZE] }, null, 2));
   process.exitCode = 1;
 }
 

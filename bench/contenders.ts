@@ -123,6 +123,11 @@ export class Entrant {
     return { program: `${bin}/bridge`, stdin: this.#config, env };
   }
 
+  /** Makes a call that must succeed, and that nobody measures. */
+  perform({ program, stdin, env }: Call): void {
+    this.sandbox.must(program, [], { input: stdin, env });
+  }
+
   job(verb: Verb, index: number, options: Pick<Job, "settleMs" | "probe"> = {}): Job {
     return { ...this.call(verb, index), node: this.sandbox.pid, ...options };
   }

@@ -5,11 +5,12 @@ import { mkdirSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { loadavg } from "node:os";
 import install, { REFERENCE } from "../test/support/executables.ts";
 import { type Contender, compete, floor, ours, reference } from "./contenders.ts";
-import { type Calls, countCalls, countInstructions, installedBytes } from "./counts.ts";
+import { countCalls, countInstructions, installedBytes } from "./counts.ts";
 import { BUILD } from "./jobs.ts";
 import { describeMachine } from "./machine.ts";
 import * as measure from "./measure.ts";
-import { type Results, writeReport } from "./report.ts";
+import { writeReport } from "./report.ts";
+import type { Counted, Results } from "./results.ts";
 import { median } from "./statistics.ts";
 import { type Span, timeline } from "./timeline.ts";
 
@@ -33,21 +34,11 @@ const dualStack = [
   ours({ ...masquerade, dualStack: true }),
 ];
 
-interface Counted {
-  readonly contender: string;
-  readonly what: string;
-  readonly calls: Calls;
-  readonly instructions: number | undefined;
-}
-
 /** Each verb once, under strace and under callgrind; Go programs are not for the latter. */
 function count(contenders: readonly Contender[]): Promise<Counted[]> {
   return compete(contenders, 3, (entrants) =>
     entrants.flatMap((entrant) => {
-      for (const verb of ["ADD", "DEL", "ADD"] as const) {
-        const { program, stdin, env } = entrant.call(verb, 0);
-        entrant.sandbox.must(program, [], { input: stdin, env });
-      }
+      for (const verb of ["ADD", "DEL", "ADD"] as const) entrant.perform(entrant.call(verb, 0));
       const what = (verb: string) => (entrant.contender.network.masquerade ? `${verb}, ipMasq` : verb);
       const of = (verb: "ADD" | "DEL" | "VERSION"): Counted => ({
         contender: entrant.contender.label,
@@ -63,8 +54,7 @@ function count(contenders: readonly Contender[]): Promise<Counted[]> {
 
 function traceAdd(medianUs: number): Promise<Span[]> {
   return compete([ours(masquerade)], 2, ([entrant]) => {
-    const { program, stdin, env } = entrant!.call("ADD", 0);
-    entrant!.sandbox.must(program, [], { input: stdin, env });
+    entrant!.perform(entrant!.call("ADD", 0));
     return timeline(entrant!, 1, medianUs);
   });
 }
