@@ -16,13 +16,14 @@ import { apply, remove, type Step } from "../kernel/steps.ts";
 import { formatMac } from "../net/mac.ts";
 import { attach, refuseTakenName } from "./attach.ts";
 import { findHostEnd, removeMasquerade, removeSpoofCheck } from "./attachment.ts";
+import { type AttachmentRecord, type HostSide, hostSideOf } from "./attachment-record.ts";
 import { type Config, readConfig } from "./config.ts";
 import { vlanGatewayName } from "./config-rules.ts";
 import { type Identity, identify } from "./identity.ts";
 import { allocate } from "./ipam.ts";
 import { openSession } from "./netns.ts";
 import { planAddressing, planLayer2, planLink, planPort } from "./plan.ts";
-import { type AttachmentRecord, type HostSide, readRecord, removeRecord, writeRecord } from "./record.ts";
+import { readRecord, removeRecord, writeRecord } from "./record.ts";
 import { restoreRules } from "./restore.ts";
 import { CONTAINER_INTERFACE, planRouting, type Routing } from "./routing.ts";
 
@@ -58,7 +59,7 @@ function claim(session: Session, record: AttachmentRecord): void {
   const { host } = session;
   if (writeRecord(host, record, true)) return;
   const dead = readRecord(host, record.network, record.key);
-  const ends = dead !== undefined && isNamespaceGone(host, dead.netns, dead.hostSide?.netnsCookie);
+  const ends = dead !== undefined && isNamespaceGone(host, dead.netns, hostSideOf(dead)?.netnsCookie);
   const living = findLasting(session, () => findHostEnd(session, dead ?? record), ends ? ENDING_MS : 0);
   if (living !== undefined) {
     throw new CniError(
@@ -127,7 +128,12 @@ function afterPrevious(previous: Result, own: Result): Result {
 }
 
 /** What the record keeps of the host's side before its gateways are known. */
-function hostSideOf(session: Session, config: Config, { mac }: Identity, mtu: number | undefined): HostSide {
+function recordHostSide(
+  session: Session,
+  config: Config,
+  { mac }: Identity,
+  mtu: number | undefined,
+): HostSide {
   const netnsCookie = session.route("container").netnsCookie();
   const homeCookie = session.route("host").netnsCookie();
   const { hairpinMode, promiscMode, portIsolation, vlan, vlanTrunk, vlanFiltering } = config;
@@ -160,7 +166,7 @@ export function add(host: Host, request: Request): Outcome {
   const { key, hostName, hostMac, id } = identity;
   const undo = new Undo(host);
   const mtu = config.mtu === "auto" ? defaultRouteMtu(session) : config.mtu;
-  const hostSide = hostSideOf(session, config, identity, mtu);
+  const hostSide = recordHostSide(session, config, identity, mtu);
   const record: AttachmentRecord = {
     ...id,
     key,

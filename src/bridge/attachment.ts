@@ -10,9 +10,9 @@ import * as veth from "../kernel/veth.ts";
 import { formatMac } from "../net/mac.ts";
 import type { AttachmentId } from "../net/names.ts";
 import type { Link } from "../netlink/if-link.ts";
+import type { AttachmentRecord } from "./attachment-record.ts";
 import { Failures } from "./failures.ts";
 import { planMasquerade } from "./plan.ts";
-import type { AttachmentRecord } from "./record.ts";
 
 /** The link of a name that was configured, if it is the one the record speaks of: another may have the name by now. */
 function findConfigured(session: Session, { key, hostName, hostMac }: AttachmentRecord): Link | undefined {

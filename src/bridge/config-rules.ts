@@ -8,8 +8,13 @@ import type { Config } from "./config.ts";
  * would stand for a number of the kernel's choice.
  */
 export function isLinkName(name: string): boolean {
-  const allowed = [...name].every((char) => char > " " && char < "\x7f" && !"/:%".includes(char));
-  return allowed && name.length >= 1 && name.length <= 15 && name !== "." && name !== "..";
+  if (name.length < 1 || name.length > 15 || name === "." || name === "..") return false;
+  for (let at = 0; at < name.length; at++) {
+    const code = name.charCodeAt(at);
+    // % / :
+    if (code <= 0x20 || code >= 0x7f || code === 0x25 || code === 0x2f || code === 0x3a) return false;
+  }
+  return true;
 }
 
 /** The interface that holds the gateway address of an access VLAN. */

@@ -12,8 +12,8 @@ import { hostLocal } from "../host-local/plugin.ts";
 import { findLasting } from "../kernel/ended-namespace.ts";
 import type { Session } from "../kernel/session.ts";
 import { hostVethName } from "../net/names.ts";
+import type { AttachmentRecord } from "./attachment-record.ts";
 import type { Config } from "./config.ts";
-import type { AttachmentRecord } from "./record.ts";
 
 /** Runs one verb of the IPAM plugin; throws its error as it is. */
 export function runIpam(host: Host, request: Request, type: string, verb: Exclude<Verb, "ADD">): void {

@@ -4,9 +4,9 @@ import type { Findings } from "../cni/shape.ts";
 import { formatPrefix, network, parsePrefix } from "../net/ip.ts";
 import type { Keys } from "./config.ts";
 
-const ipMasqBackends = ["nftables", "iptables"] as const;
+export const ipMasqBackends = ["nftables", "iptables"] as const;
 export type IpMasqBackend = (typeof ipMasqBackends)[number];
-const families = ["ipv4", "ipv6"] as const;
+export const families = ["ipv4", "ipv6"] as const;
 export type IpMasqFamily = (typeof families)[number];
 
 export interface MasqueradeConfig {

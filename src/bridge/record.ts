@@ -1,12 +1,11 @@
-// What is remembered of an attachment while it lives, in /run/cni-bridge/<network>/<derived name>: enough to undo it
-// without its namespace, its configuration or its IPAM plugin. Written before the first change and removed after the
-// last. It is a help, never an authority: what it says is checked against the kernel, and DEL works without it.
+// The records of attachments, in /run/cni-bridge/<network>/<derived name>: what each holds (attachment-record.ts) is enough
+// to undo it without its namespace, its configuration or its IPAM plugin. Written before the first change and removed after
+// the last. A help, never an authority: what one says is checked against the kernel, and DEL works without it.
 
-import { isObject, parseJson } from "../cni/json.ts";
+import { parseJson } from "../cni/json.ts";
 import { warn } from "../cni/warn.ts";
 import { describeErrno, EEXIST, EISDIR, ELOOP, ENOENT, ENOTDIR, EROFS } from "../errno.ts";
 import { AT_FDCWD, type Errno, type Host, ok } from "../host.ts";
-import type { AttachmentId } from "../net/names.ts";
 import {
   AT_REMOVEDIR,
   O_CREAT,
@@ -17,41 +16,7 @@ import {
   O_TRUNC,
   O_WRONLY,
 } from "../open-flags.ts";
-import type { HostConfig } from "./config.ts";
-import type { MasqueradeConfig } from "./masquerade-config.ts";
-
-export interface AttachmentRecord extends AttachmentId, MasqueradeConfig {
-  /** The derived name (identity.ts), which is the file's too. */
-  readonly key: string;
-  readonly netns: string;
-  readonly bridge: string;
-  /** The host's end, and its MAC, by which it is known where it is not called `key`. */
-  readonly hostName: string;
-  readonly hostMac: string;
-  readonly ipamType: string;
-  /** Where host-local has its leases, above the network's directory; absent where another gives the addresses. */
-  readonly dataDir?: string;
-  /** With prefix; empty until IPAM has answered. */
-  readonly addresses: readonly string[];
-  /** The MAC spoof check is on. */
-  readonly spoofCheck: boolean;
-  /** A record of an earlier version lacks it. */
-  readonly hostSide?: HostSide;
-}
-
-/** What ADD made on the host beside the masquerading: enough to make it again. */
-export interface HostSide extends HostConfig {
-  /** The container's MAC, which the spoof check lets pass. */
-  readonly mac: string;
-  /** SO_NETNS_COOKIE of the container's namespace, decimal; absent where the kernel has none. */
-  readonly netnsCookie?: string;
-  /** The same of the namespace ADD ran in, where the link's other end is. */
-  readonly homeCookie?: string;
-  /** Gateway addresses with prefix, of the bridge or of its VLAN's gateway interface. */
-  readonly gateways: readonly string[];
-  /** Of a bridge that is made; absent: the kernel's default. */
-  readonly mtu?: number;
-}
+import { type AttachmentRecord, isRecord } from "./attachment-record.ts";
 
 export const DIRECTORY = "/run/cni-bridge";
 const MAX_BYTES = 65_536;
@@ -196,32 +161,6 @@ export function listRecords(host: Host, network: string): AttachmentRecord[] {
 /** What a directory holds but for dot files. */
 function listNames(host: Host, directory: number, path: string): string[] {
   return ok(host.list(directory), "list", path).filter((name) => !name.startsWith("."));
-}
-
-const texts = [
-  "network",
-  "containerId",
-  "ifname",
-  "key",
-  "netns",
-  "bridge",
-  "hostName",
-  "hostMac",
-  "ipamType",
-];
-const lists = ["addresses", "ipMasqFamilies", "masqExclude"];
-
-function isRecord(value: unknown): value is AttachmentRecord {
-  return (
-    isObject(value) &&
-    texts.every((name) => typeof value[name] === "string") &&
-    // A record of an earlier version lacks it.
-    (value.dataDir === undefined || typeof value.dataDir === "string") &&
-    lists.every((name) => {
-      const list = value[name];
-      return Array.isArray(list) && list.every((each) => typeof each === "string");
-    })
-  );
 }
 
 /** Removes a record, and its directory when it was the last of its network. */

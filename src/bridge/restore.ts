@@ -4,21 +4,24 @@
 
 import type { Host } from "../host.ts";
 import type { Difference } from "../kernel/difference.ts";
+import * as masquerade from "../kernel/masquerade.ts";
 import * as membership from "../kernel/membership.ts";
 import type { Session } from "../kernel/session.ts";
 import { apply, remove, type Step, verify } from "../kernel/steps.ts";
 import type { AttachmentId } from "../net/names.ts";
 import { findHostEnd } from "./attachment.ts";
+import { type AttachmentRecord, hostSideOf } from "./attachment-record.ts";
 import { identifyShared } from "./identity.ts";
 import { planBridge, planGateways, planMasquerade, planPort } from "./plan.ts";
-import { type AttachmentRecord, listNetworks, listRecords } from "./record.ts";
+import { listNetworks, listRecords } from "./record.ts";
 
 /** A step of the plan, or the port's place in the bridge, which ADD gives a pair at birth. */
 export type HostStep = Step | membership.MembershipStep;
 
 /** What the host ought to have for an attachment, in the order in which it is made. `hostName`: its end of the pair. */
 export function planHostSide(host: Host, record: AttachmentRecord, hostName: string): HostStep[] {
-  const { bridge, hostSide, key } = record;
+  const { bridge, key } = record;
+  const hostSide = hostSideOf(record);
   const place: HostStep = { kind: "membership", name: hostName, bridge };
   const masquerade = planMasquerade(record, record.addresses, record);
   // Of an earlier version's record no more is known.
@@ -43,6 +46,7 @@ export function verifyHostStep(session: Session, step: HostStep): Difference[] {
 
 export function applyHostStep(session: Session, step: HostStep): void {
   if (step.kind === "membership") membership.apply(session, step);
+  else if (step.kind === "masquerade") masquerade.restore(session, step);
   else apply(session, step);
 }
 
@@ -89,7 +93,7 @@ export function restoreRules(session: Session, own: AttachmentId): void {
     for (const step of planHostSide(session.host, record, hostName)) {
       if (step.kind !== "masquerade" && step.kind !== "spoof-check") continue;
       try {
-        if (verify(session, step).length > 0) apply(session, step);
+        if (verify(session, step).length > 0) applyHostStep(session, step);
         // Its DEL may have come before us. One that comes later removes the link first, and then what was put back here.
         if (findHostEnd(session, record) === undefined) remove(session, step);
       } catch (error) {

@@ -13,7 +13,7 @@ import { describeErrno, ENOENT } from "../errno.ts";
 import { CniError, Code } from "../errors.ts";
 import { AT_FDCWD, type Host } from "../host.ts";
 import { formatIp, parseIp } from "../net/ip.ts";
-import { type Attachment, asidePath, removeAttachment, writeAttachment } from "./attachment-index.ts";
+import { type Attachment, asideName, removeAttachment, writeAttachment } from "./attachment-index.ts";
 import { type Caller, ownCookie } from "./attachment-proof.ts";
 import { Books } from "./books.ts";
 import { type Choice, Chooser } from "./choose.ts";
@@ -25,7 +25,7 @@ import { release } from "./release.ts";
 import { forget, formerlyOf } from "./released.ts";
 import { parseResolvConf } from "./resolv-conf.ts";
 import { readSmallFile } from "./small-file.ts";
-import { placeLease, prepareLease, removeFile, withStore, writeLastReserved } from "./store.ts";
+import { placeLease, prepareLease, removeAside, withStore, writeLastReserved } from "./store.ts";
 
 /** Takes an address of each range set. Needs no namespace; CNI_NETNS is only recorded. */
 export function add(host: Host, request: Request, caller: Caller = {}): Required<Outcome> {
@@ -84,7 +84,7 @@ function commit(
   const placed: string[] = [];
   try {
     const leases = choices.map(({ name }, number) => {
-      const { ino, mtimeMs } = prepareLease(store, asidePath(number), formatLease(owner));
+      const { ino, mtimeMs } = prepareLease(store, asideName(number), formatLease(owner));
       return { name, ino, mtimeMs };
     });
     const attachment: Attachment = {
@@ -97,19 +97,14 @@ function commit(
     if (writeAttachment(store, attachment) < 0) books.distrust();
     for (const [number, { name, movesRound }] of choices.entries()) {
       forget(store, name);
-      placeLease(store, asidePath(number), name);
+      placeLease(store, asideName(number), name);
       placed.push(name);
       if (movesRound) writeLastReserved(store, number, name);
     }
-    for (const number of choices.keys()) removeFile(store, asidePath(number));
+    for (const number of choices.keys()) removeAside(store, asideName(number));
   } catch (error) {
-    takeBack(
-      books,
-      owner,
-      own,
-      placed,
-      choices.map((_, number) => asidePath(number)),
-    );
+    const asides = choices.map((_, number) => asideName(number));
+    takeBack(books, owner, own, placed, asides);
     throw error;
   }
   books.seal();
@@ -131,13 +126,14 @@ function takeBack(
   asides: readonly string[],
 ): void {
   const { store } = books;
-  const left = [...placed, ...asides].filter((name) => {
-    const removed = store.host.unlinkat(store.dir, name, 0);
-    return removed < 0 && removed !== -ENOENT;
-  });
+  const { host, dir, index } = store;
+  const removals = [
+    ...placed.map((name) => host.unlinkat(dir, name, 0)),
+    ...asides.map((name) => index.remove(name)),
+  ];
   if (own === undefined) removeAttachment(store, owner);
   else writeAttachment(store, own);
-  if (left.length === 0) books.seal();
+  if (removals.every((removed) => removed >= 0 || removed === -ENOENT)) books.seal();
 }
 
 function undo(host: Host, config: IpamConfig, owner: Owner, choices: readonly Choice[]): void {

@@ -9,20 +9,18 @@
 //
 // What a trusted entry says is still confirmed by reading the leases it names.
 
+import { type Guard, isBoolean, isNumber, isObjectOf, isString } from "../cni/guard.ts";
 import { ELOOP, ENOENT } from "../errno.ts";
 import { ok } from "../host.ts";
 import { AT_SYMLINK_NOFOLLOW } from "../open-flags.ts";
 import {
   type Attachment,
   findAttachment,
-  indexDir,
   listAttachments,
   type RecordedLease,
-  readEntry,
   removeAsides,
   removeAttachment,
   writeAttachment,
-  writeEntry,
 } from "./attachment-index.ts";
 import { isOfEarlierBoot } from "./attachment-proof.ts";
 import { formatLease, formatOwner, isTorn, type Owner, parseLease, sameOwner } from "./lease.ts";
@@ -50,6 +48,13 @@ export interface Ledger {
   readonly remains: readonly Remains[];
 }
 
+const isStamp: Guard<Stamp> = isObjectOf<Stamp>({
+  boot: isString,
+  machine: isString,
+  mtimeMs: isNumber,
+  swept: isBoolean,
+});
+
 const stampName = "stamp";
 
 export class Books {
@@ -68,7 +73,7 @@ export class Books {
     this.store = store;
     this.#writable = writable;
     const boot = readBootId(host);
-    const stamp = readEntry(store, stampName) as Stamp | undefined | null;
+    const stamp = store.index.read(stampName, isStamp);
     const current = stamp != null && boot !== "" && stamp.boot === boot;
     this.node = { boot, machine: current ? stamp.machine : readMachineId(host) };
     this.#stamp = current && directoryTime(store) === stamp.mtimeMs ? stamp : undefined;
@@ -134,14 +139,14 @@ export class Books {
   }
 
   #restamp(): void {
-    const { host, dir } = this.store;
+    const { host, dir, index } = this.store;
     // Making it changes the directory's time, so it comes first.
-    host.mkdirat(dir, indexDir, 0o700);
+    index.make();
     // In the past by more than the coarsest time stamp of a file system (2 s).
     const [high = 0, low = 0] = host.random(2);
     if (host.futimens(dir, Math.floor(host.realtime()) - 3000 - high * 256 - low) < 0) return;
     const stamp = { ...this.node, mtimeMs: directoryTime(this.store), swept: this.#swept };
-    if (writeEntry(this.store, stampName, stamp) >= 0) this.#stamp = stamp;
+    if (index.write(stampName, stamp) >= 0) this.#stamp = stamp;
   }
 
   /** Remembers that the dead of earlier boots were looked for. */

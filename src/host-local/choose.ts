@@ -127,9 +127,10 @@ export class Chooser {
   }
 
   #preferred(set: RangeSet, preferred: readonly string[]): Choice | undefined {
-    for (const name of preferred) {
-      const ip = parseIp(name);
-      const range = ip && findRange(set, ip);
+    for (const text of preferred) {
+      const ip = parseIp(text)!;
+      const name = formatIp(ip);
+      const range = findRange(set, ip);
       if (range && !isAvoided(this.#avoid, ip) && !isTaken(this.#books.store, name))
         return { range, name, movesRound: false };
     }

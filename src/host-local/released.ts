@@ -2,8 +2,9 @@
 // again after a reboot gets it back) and under what name (for `sticky`). Kept beside the index, one entry for each
 // address and one for each who had some, so there are never more than addresses.
 
-import { isObject } from "../cni/json.ts";
-import { hashName, readEntry, removeEntry, writeEntry } from "./attachment-index.ts";
+import { isArrayOf, isNumber, isObjectOf, isString, isText } from "../cni/guard.ts";
+import { parseIp } from "../net/ip.ts";
+import { hashName } from "./attachment-index.ts";
 import type { NodeIdentity } from "./node-identity.ts";
 import type { Store } from "./store.ts";
 
@@ -18,18 +19,8 @@ interface Released {
 const addressEntry = (name: string) => `released.${name}`;
 const holderEntry = (store: Store, key: string) => `former.${hashName(store, key)}`;
 
-/** What is remembered of an address; an entry that is not as `remember` writes it is as good as none. */
-function readReleased(store: Store, name: string): Released | undefined {
-  const entry = readEntry(store, addressEntry(name));
-  if (!isObject(entry)) return undefined;
-  const { by, boot, atMs } = entry;
-  if (!areStrings(by) || typeof boot !== "string" || typeof atMs !== "number") return undefined;
-  return { by, boot, atMs };
-}
-
-function areStrings(value: unknown): value is string[] {
-  return Array.isArray(value) && value.every((each) => typeof each === "string");
-}
+const isReleased = isObjectOf<Released>({ by: isArrayOf(isString), boot: isString, atMs: isNumber });
+const areAddresses = isArrayOf(isText(parseIp));
 
 /** Remembers that `by` gave up these addresses now, or at the end of an earlier boot. */
 export function remember(
@@ -41,29 +32,28 @@ export function remember(
   const released: Released = { by, boot, atMs: store.host.monotonic() };
   for (const name of names) {
     forget(store, name);
-    writeEntry(store, addressEntry(name), released);
+    store.index.write(addressEntry(name), released);
   }
-  for (const key of by) writeEntry(store, holderEntry(store, key), names);
+  for (const key of by) store.index.write(holderEntry(store, key), names);
 }
 
 /** Forgets who had an address, when it goes to somebody. */
 export function forget(store: Store, name: string): void {
-  const released = readReleased(store, name);
-  if (released === undefined) return;
-  for (const key of released.by) removeEntry(store, holderEntry(store, key));
-  removeEntry(store, addressEntry(name));
+  const released = store.index.read(addressEntry(name), isReleased);
+  if (released == null) return;
+  for (const key of released.by) store.index.remove(holderEntry(store, key));
+  store.index.remove(addressEntry(name));
 }
 
 /** The addresses that `key` had last. */
 export function formerlyOf(store: Store, key: string): readonly string[] {
-  const names = readEntry(store, holderEntry(store, key));
-  return areStrings(names) ? names : [];
+  return store.index.read(holderEntry(store, key), areAddresses) ?? [];
 }
 
 /** For how long an address has rested, in milliseconds; Infinity when its release is not known or of another boot. */
 export function restedMs(store: Store, node: NodeIdentity, name: string): number {
-  const released = readReleased(store, name);
-  return released === undefined || released.boot !== node.boot
+  const released = store.index.read(addressEntry(name), isReleased);
+  return released == null || released.boot !== node.boot
     ? Number.POSITIVE_INFINITY
     : store.host.monotonic() - released.atMs;
 }

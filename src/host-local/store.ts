@@ -1,5 +1,5 @@
 // The reference's directory of one network (disk/backend.go): a file per address, `lock`, `last_reserved_ip.N`. This
-// file opens, locks, reads and writes them and decides nothing. What we keep beside them is attachment-index.ts.
+// file opens, locks, reads and writes them and decides nothing. What we keep beside them is index-entries.ts.
 //
 // Everything goes through one descriptor of the directory, with O_NOFOLLOW: whatever is put in its place, or in that of
 // a lease, cannot lead us elsewhere.
@@ -21,7 +21,7 @@ import {
   S_IFMT,
   S_IFREG,
 } from "../open-flags.ts";
-import { indexDir } from "./attachment-index.ts";
+import { IndexEntries } from "./index-entries.ts";
 import { describeLockHolder } from "./lock-holder.ts";
 import { readSmallFile, writeSmallFile } from "./small-file.ts";
 
@@ -30,6 +30,8 @@ export interface Store {
   readonly host: Host;
   readonly path: string;
   readonly dir: number;
+  /** What we keep beside the leases. */
+  readonly index: IndexEntries;
 }
 
 /** A file named by an address. Inode and time tell it from a later file of the same name. */
@@ -58,6 +60,7 @@ export function withStore<T>(
 ): T | undefined {
   const dir = openDirectory(host, path, make === "directory and lock");
   if (dir === undefined) return undefined;
+  const index = new IndexEntries(host, dir, path);
   let lock = -1;
   try {
     const flags = O_RDONLY | O_NOFOLLOW | (make === "nothing" ? 0 : O_CREAT);
@@ -65,9 +68,9 @@ export function withStore<T>(
     // Whoever only reads makes no lock; nor can anybody be writing who has not made one.
     const unlocked = lock === -ENOENT && make === "nothing";
     if (!unlocked) takeLock(host, ok(lock, "open", `${path}/lock`), path, lockTimeoutMs);
-    if (make !== "nothing") removePlantedIndex(host, dir);
-    return use({ host, path, dir });
+    return use({ host, path, dir, index });
   } finally {
+    index.close();
     if (lock >= 0) host.close(lock);
     host.close(dir);
   }
@@ -77,16 +80,13 @@ export function withStore<T>(
 export function lookAtStore<T>(host: Host, path: string, use: (store: Store) => T): T | undefined {
   const dir = host.openat(AT_FDCWD, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
   if (dir < 0) return undefined;
+  const index = new IndexEntries(host, dir, path);
   try {
-    return use({ host, path, dir });
+    return use({ host, path, dir, index });
   } finally {
+    index.close();
     host.close(dir);
   }
-}
-
-/** A symbolic link in place of the index's directory is nobody's: we would write through it. */
-function removePlantedIndex(host: Host, dir: number): void {
-  if (typeof host.readlinkat(dir, indexDir) === "string") host.unlinkat(dir, indexDir, 0);
 }
 
 function openDirectory(host: Host, path: string, create: boolean): number | undefined {
@@ -159,21 +159,22 @@ export function isTaken({ host, dir, path }: Store, name: string): boolean {
 }
 
 /**
- * Writes a lease aside, to be put into place by `placeLease`: so no kill leaves half a lease. Left over from a kill it
- * may be a second link of a lease that is in place: it is unlinked, never written to.
+ * Writes a lease aside, in the index, to be put into place by `placeLease`: so no kill leaves half a lease. Left over
+ * from a kill it may be a second link of a lease that is in place: it is unlinked, never written to.
  */
-export function prepareLease(store: Store, aside: string, text: string): Omit<LeaseFile, "name"> {
-  const { host, dir, path } = store;
+export function prepareLease({ host, index }: Store, aside: string, text: string): Omit<LeaseFile, "name"> {
+  const dir = ok(index.make(), "open", index.path);
+  const path = `${index.path}/${aside}`;
   const flags = O_WRONLY | O_CREAT | O_EXCL;
   let fd = host.openat(dir, aside, flags, 0o600);
   if (fd === -EEXIST) {
-    ok(host.unlinkat(dir, aside, 0), "unlink", `${path}/${aside}`);
+    ok(host.unlinkat(dir, aside, 0), "unlink", path);
     fd = host.openat(dir, aside, flags, 0o600);
   }
-  ok(fd, "create", `${path}/${aside}`);
+  ok(fd, "create", path);
   try {
-    ok(host.write(fd, host.encode(text)), "write", `${path}/${aside}`);
-    const { ino, mtimeMs } = ok(host.fstat(fd), "stat", `${path}/${aside}`);
+    ok(host.write(fd, host.encode(text)), "write", path);
+    const { ino, mtimeMs } = ok(host.fstat(fd), "stat", path);
     return { text, ino, mtimeMs };
   } finally {
     host.close(fd);
@@ -181,8 +182,14 @@ export function prepareLease(store: Store, aside: string, text: string): Omit<Le
 }
 
 /** Puts a prepared lease in its place, which nobody may hold. */
-export function placeLease({ host, dir, path }: Store, aside: string, name: string): void {
-  ok(host.linkat(dir, aside, dir, name), "link", `${path}/${name}`);
+export function placeLease({ host, dir, path, index }: Store, aside: string, name: string): void {
+  ok(host.linkat(index.open(), aside, dir, name), "link", `${path}/${name}`);
+}
+
+/** Removes what `prepareLease` wrote; a lease that was put into place stays. */
+export function removeAside({ index }: Store, aside: string): void {
+  const removed = index.remove(aside);
+  if (removed !== -ENOENT) ok(removed, "unlink", `${index.path}/${aside}`);
 }
 
 /** Unlinks a file; that it is gone already is as good. */
@@ -195,7 +202,7 @@ const lastReservedName = (set: number) => `last_reserved_ip.${set}`;
 
 /** The address given out last from a set; what cannot be read or is none counts as none, as in the reference. */
 export function readLastReserved({ host, dir }: Store, set: number): Ip | undefined {
-  const text = readSmallFile(host, dir, lastReservedName(set));
+  const text = readSmallFile(host, dir, lastReservedName(set), O_NOFOLLOW);
   return typeof text === "string" ? parseIp(text) : undefined;
 }
 

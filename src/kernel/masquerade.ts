@@ -64,17 +64,25 @@ export function chainOf({ address, owner, exclude, randomFully }: MasqueradeStep
   return { network: owner.network, prefix: parsePrefix(address)!, exclude, randomFully };
 }
 
+function keepsChanging(purpose: string): Error {
+  return new CniError(Code.tryAgainLater, `cannot ${purpose}: table ${TABLE} keeps changing`);
+}
+
 function ensure(session: Session, step: MasqueradeStep): void {
   if (ensureChain(session, chainOf(step))) session.rulesWereFlushed = true;
 }
 
-export function apply(session: Session, step: MasqueradeStep): void {
-  const { ip } = parsePrefix(step.address)!;
-  const element: Element = {
+function elementFor(session: Session, step: MasqueradeStep, ip: Ip): Element {
+  return {
     key: { value: ip },
     data: { verdict: { code: NFT_GOTO, chain: chainName(session, chainOf(step)) } },
     userdata: ownerComment(session.host, step.owner),
   };
+}
+
+export function apply(session: Session, step: MasqueradeStep): void {
+  const { ip } = parsePrefix(step.address)!;
+  const element = elementFor(session, step, ip);
   const create = NLM_F_CREATE | NLM_F_EXCL;
   // One flush took every chain; the address before this one has noticed.
   if (session.rulesWereFlushed) ensure(session, step);
@@ -94,7 +102,31 @@ export function apply(session: Session, step: MasqueradeStep): void {
     if (errno === ENOENT) ensure(session, step);
     else if (errno !== EEXIST) throw refused(errno, step, extack);
   }
-  throw new CniError(Code.tryAgainLater, `cannot masquerade ${step.address}: table ${TABLE} keeps changing`);
+  throw keepsChanging(`masquerade ${step.address}`);
+}
+
+/**
+ * Puts back an element that somebody took away. Unlike `apply`, which has just been given the address, it leaves another
+ * owner's alone: that may be the address's next holder.
+ */
+export function restore(session: Session, step: MasqueradeStep): void {
+  const { ip } = parsePrefix(step.address)!;
+  const element = elementFor(session, step, ip);
+  const netfilter = session.netfilter();
+  for (let round = 0; round < ROUNDS; round++) {
+    ensureChain(session, chainOf(step));
+    const generation = netfilter.get("read the ruleset's generation", getGen, {}, [])?.id;
+    const found = find(session, ip);
+    if (found !== undefined && !isOwnedBy(session.host, found.userdata, step.owner)) return;
+    const batch = new Batch();
+    if (found !== undefined) batch.add(delSetElem, elementsOf(ip, [{ key: { value: ip } }]));
+    const { errno, extack } = batch
+      .add(newSetElem, elementsOf(ip, [element]), NLM_F_CREATE | NLM_F_EXCL)
+      .commit(netfilter, generation);
+    if (errno === 0) return;
+    if (errno !== ERESTART && errno !== ENOENT) throw refused(errno, step, extack);
+  }
+  throw keepsChanging(`masquerade ${step.address}`);
 }
 
 /** Removes an address's element, unless it has a new holder. A late DEL must not cut off another container. */
@@ -110,7 +142,7 @@ function removeElement(session: Session, ip: Ip, owner: AttachmentId): void {
     if (errno === 0 || errno === ENOENT) return;
     if (errno !== ERESTART) throw new NetlinkError(errno, `cannot ${purpose}`, extack);
   }
-  throw new CniError(Code.tryAgainLater, `cannot ${purpose}: table ${TABLE} keeps changing`);
+  throw keepsChanging(purpose);
 }
 
 export function remove(session: Session, step: MasqueradeStep): void {

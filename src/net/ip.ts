@@ -37,7 +37,8 @@ function readDotted(text: string, at: number, into: Uint8Array, offset: number):
   return field === 4;
 }
 
-function hexDigit(char: number): number {
+/** The value of a hexadecimal digit, given as its code; −1 for any other character. */
+export function hexDigit(char: number): number {
   if (char >= zero && char <= nine) return char - zero;
   const lower = char | 0x20;
   return lower >= 97 && lower <= 102 ? lower - 87 : -1;

@@ -2,6 +2,7 @@
 // made once more right before anything is removed; absence from a list, or age, is none.
 
 import { removeMasquerade, removeSpoofCheck } from "../bridge/attachment.ts";
+import { hostSideOf } from "../bridge/attachment-record.ts";
 import { readRecord, removeRecord } from "../bridge/record.ts";
 import { asCniError } from "../cni/error-object.ts";
 import type { Host } from "../host.ts";
@@ -40,7 +41,7 @@ function releaseLeases(session: Session, { holder, record }: Found): void {
     const current = books.find(holder);
     if (current === undefined) return;
     // What the index has lost since the record may still know.
-    const { netnsCookie, homeCookie } = record?.hostSide ?? {};
+    const { netnsCookie, homeCookie } = (record && hostSideOf(record)) ?? {};
     const known = {
       ...(record !== undefined && { netns: record.netns }),
       ...(netnsCookie !== undefined && { netnsCookie }),

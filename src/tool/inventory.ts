@@ -2,7 +2,8 @@
 // command shows its part of it; what each attachment ought to have is bridge/restore.ts.
 
 import { findHostEnd } from "../bridge/attachment.ts";
-import { type AttachmentRecord, DIRECTORY, listNetworks, listRecords } from "../bridge/record.ts";
+import { type AttachmentRecord, hostSideOf } from "../bridge/attachment-record.ts";
+import { DIRECTORY, listNetworks, listRecords } from "../bridge/record.ts";
 import { AT_FDCWD, type Host } from "../host.ts";
 import { isNamespaceGone } from "../host-local/attachment-proof.ts";
 import { Session } from "../kernel/session.ts";
@@ -123,14 +124,15 @@ class Joining {
     inside: Inside | undefined,
   ): void {
     const netns = record?.netns ?? holder?.netns ?? inside?.netns;
-    const cookie = record?.hostSide?.netnsCookie ?? holder?.netnsCookie;
+    const hostSide = record && hostSideOf(record);
+    const cookie = hostSide?.netnsCookie ?? holder?.netnsCookie;
     const verdict = judge({
       recorded: record !== undefined,
       earlierBoot: record === undefined && holder?.earlierBoot === true,
       // A namespace that was found by its link proves nothing of one that was recorded.
       namespace: this.#namespaceState(record?.netns ?? holder?.netns, cookie),
       link: link !== undefined,
-      home: this.#home !== undefined && (record?.hostSide?.homeCookie ?? holder?.homeCookie) === this.#home,
+      home: this.#home !== undefined && (hostSide?.homeCookie ?? holder?.homeCookie) === this.#home,
     });
     if (link !== undefined) this.#seen.add(link.index!);
     if (holder !== undefined) this.#holders.delete(holderKey(holder));

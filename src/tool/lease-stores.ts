@@ -1,7 +1,7 @@
 // The leases of every network below a data directory, read without their locks: who only looks must keep no ADD waiting.
 
 import type { Host } from "../host.ts";
-import { type Attachment, listEntries } from "../host-local/attachment-index.ts";
+import type { Attachment } from "../host-local/attachment-index.ts";
 import { isOfEarlierBoot } from "../host-local/attachment-proof.ts";
 import { Books } from "../host-local/books.ts";
 import { listLeases, lookAtStore } from "../host-local/store.ts";
@@ -28,7 +28,7 @@ function readStore(host: Host, dataDir: string, network: string): LeaseStore | u
   const path = `${dataDir}/${network}`;
   return lookAtStore(host, path, (store) => {
     // Other programs keep other things there.
-    if (listLeases(store).length === 0 && listEntries(store).length === 0) return undefined;
+    if (listLeases(store).length === 0 && store.index.list().length === 0) return undefined;
     const books = new Books(store, false);
     const { attachments, remains } = books.scan();
     return {

@@ -148,16 +148,53 @@ describe("the index", () => {
     }
   });
 
-  it("can be a file, for all that DEL and CHECK care", () => {
+  it.each([
+    ["a file", (host: FakeHost) => host.put(`${net}/.cni-bridge`, "")],
+    ["a link to a directory", (host: FakeHost) => host.putLink(`${net}/.cni-bridge`, "/etc")],
+    ["a link to itself", (host: FakeHost) => host.putLink(`${net}/.cni-bridge`, ".cni-bridge")],
+  ])("can be %s: nobody goes through it, and who writes replaces it", (_, plant) => {
     const host = new FakeHost();
-    host.put(`${net}/.cni-bridge`, "");
     host.put(`${net}/10.1.2.2`, "a\r\neth0");
+    plant(host);
+    const before = [host.names("/etc"), host.get(`${net}/.cni-bridge`)];
     run(host, "CHECK", "a");
+    expect([host.names("/etc"), host.get(`${net}/.cni-bridge`)]).toEqual(before);
     run(host, "DEL", "a");
     expect(leases(host)).toEqual({});
-    expect(failure(() => add(host, "b")).message).toBe(
-      `create ${net}/.cni-bridge/lease.0: ENOTDIR (not a directory)`,
-    );
+    expect(addresses(host, "b")).toEqual(["10.1.2.2"]);
+    expect(host.names("/etc")).toEqual(before[0]);
+    expect(host.names(`${net}/.cni-bridge`)).toContain("stamp");
+  });
+
+  it.each<[string, (entry: Record<string, unknown>) => unknown]>([
+    ["no object", () => "x"],
+    ["an owner that is no text", (entry) => ({ ...entry, containerId: { toString: 1 } })],
+    ["a namespace that is no text", (entry) => ({ ...entry, netns: [] })],
+    ["leases that are no list", (entry) => ({ ...entry, leases: { length: 1 } })],
+    ["a lease that is null", (entry) => ({ ...entry, leases: [null] })],
+    [
+      "a lease outside of the directory",
+      (entry) => ({ ...entry, leases: [{ name: "../../x", ino: 1, mtimeMs: 1 }] }),
+    ],
+    ["a stamp's time that is text", (entry) => ({ ...entry, mtimeMs: "1" })],
+    ["a boot that is missing", ({ boot: _, ...entry }) => entry],
+  ])("with entries damaged is as good as none: %s", (_, damage) => {
+    for (const verb of ["ADD", "CHECK", "DEL"] as const) {
+      const host = new FakeHost();
+      add(host, "a");
+      add(host, "b");
+      for (const name of host.names(`${net}/.cni-bridge`)) {
+        const path = `${net}/.cni-bridge/${name}`;
+        const entry = JSON.parse(host.get(path)!);
+        host.remove(path);
+        host.putLink(path, JSON.stringify(damage(entry)));
+      }
+      if (verb === "ADD") expect(addresses(host, "c")).toEqual(["10.1.2.4"]);
+      else run(host, verb, "a");
+      expect(Object.values(leases(host))).toEqual(
+        (verb === "DEL" ? ["b"] : verb === "ADD" ? ["a", "b", "c"] : ["a", "b"]).map((id) => `${id}\r\neth0`),
+      );
+    }
   });
 
   it("is not written by CHECK", () => {

@@ -52,6 +52,30 @@ describe.each([
   });
 });
 
+describe("the next holder of an address", () => {
+  it("keeps its element when rules are put back for the one before", async () => {
+    const node = await Sandbox.create();
+    try {
+      const conf = { ...BASE, ipMasq: true };
+      const add = (id: string) =>
+        node.plugin("bridge", "ADD", conf, { containerId: id, netns: node.addNetns(id) });
+      expect(add("one").status).toBe(0);
+      const map = "inet cni-bridge masquerade4";
+      const [, chain] = /10\.47\.0\.2.*goto (net-\w+)/.exec(node.sh(`nft list map ${map}`))!;
+      node.sh(`
+        nft delete element ${map} '{ 10.47.0.2 }'
+        nft add element ${map} '{ 10.47.0.2 comment "somebody else" : goto ${chain} }'
+        nft flush chain inet cni-bridge postrouting`);
+      const ended = add("two");
+      expect(ended, ended.stdout).toMatchObject({ status: 0, stderr: "" });
+      expect(node.sh("nft list chain inet cni-bridge postrouting")).toContain("vmap @masquerade4");
+      expect(node.sh(`nft list map ${map}`)).toMatch(/10\.47\.0\.2 comment "somebody else"/);
+    } finally {
+      await node.dispose();
+    }
+  });
+});
+
 describe("forwarding", () => {
   it("keeps an uplink's router advertisements when it is switched on", async () => {
     const node = await Sandbox.create();

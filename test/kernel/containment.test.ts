@@ -36,6 +36,11 @@ describe("symbolic links", () => {
       `mkdir -p ${STORE}; ln -s /run/elsewhere/new ${STORE}/last_reserved_ip.0`,
     ],
     ["the index", `mkdir -p ${STORE}; ln -s /run/elsewhere ${STORE}/.cni-bridge`],
+    ["the index, to be made", `mkdir -p ${STORE}; ln -s /run/elsewhere/new ${STORE}/.cni-bridge`],
+    [
+      "all that the index holds",
+      `mkdir -p ${STORE}/.cni-bridge; for each in stamp entry lease.0 lease.1; do ln -s /run/elsewhere/file ${STORE}/.cni-bridge/$each; done`,
+    ],
     ["/run/cni-bridge", "ln -s /run/elsewhere /run/cni-bridge"],
     ["a network's records", "mkdir /run/cni-bridge; ln -s /run/elsewhere /run/cni-bridge/net"],
   ];
@@ -48,6 +53,8 @@ describe("symbolic links", () => {
     if (added.status === 1) expect(added.json.code, added.stdout).not.toBe(999);
     run("DEL");
     node.plugin("bridge", "GC", { ...CONF, "cni.dev/valid-attachments": [] });
+    for (const words of [["ls"], ["doctor"], ["gc", "--yes"], ["repair"]])
+      expect([0, 1]).toContain(node.run(`${node.bin}/cni-bridge`, words).status);
     expect(elsewhere()).toBe(before);
     expect(node.sh("ip -o link show type veth")).toBe("");
   });
