@@ -14,6 +14,7 @@ import { defaultRouteMtu } from "../kernel/route-mtu.ts";
 import type { Session } from "../kernel/session.ts";
 import { apply, remove, type Step } from "../kernel/steps.ts";
 import { formatMac } from "../net/mac.ts";
+import type { Link } from "../netlink/if-link.ts";
 import { attach, refuseTakenName } from "./attach.ts";
 import { findHostEnd, removeMasquerade, removeSpoofCheck } from "./attachment.ts";
 import { type AttachmentRecord, type HostSide, hostSideOf } from "./attachment-record.ts";
@@ -101,8 +102,9 @@ function buildResult(
   identity: Identity,
   ipam?: Result & Routing,
 ): Result {
+  let bridge: Link | undefined = session.link("host", config.bridge);
   // As it is now: a bridge that somebody else made may have taken its MAC from the new port.
-  const bridge = session.findLink("host", config.bridge);
+  if (formatMac(bridge.address!) !== identity.bridgeMac) bridge = session.findLink("host", config.bridge);
   return {
     interfaces: [
       { name: config.bridge, ...(bridge === undefined ? {} : { mac: formatMac(bridge.address!) }) },

@@ -35,7 +35,7 @@ export function listAddresses(session: Session, where: Where, link: Link, like: 
 export function addAddress(
   session: Session,
   where: Where,
-  link: Link,
+  link: Pick<Link, "ifname" | "index">,
   text: string,
   dad: boolean,
 ): NetlinkError | undefined {

@@ -14,7 +14,7 @@ export interface AlternativeNameStep {
 }
 
 export function apply(session: Session, { link, name }: AlternativeNameStep): void {
-  const change = { index: session.link("host", link).index!, propList: [name] };
+  const change = { index: session.index("host", link), propList: [name] };
   const { errno, extack } = session.route("host").try(newLinkProp, change, NLM_F_CREATE | NLM_F_EXCL);
   // Before Linux 5.5 there are none: the record and the container's end lead to the link.
   if (errno === 0 || errno === EOPNOTSUPP || errno === EINVAL) return;

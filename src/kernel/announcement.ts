@@ -15,7 +15,7 @@ export interface AnnouncementStep {
 }
 
 export function apply(session: Session, step: AnnouncementStep): void {
-  const change = { index: session.link("container", step.ifname).index!, address: parseMac(step.mac)! };
+  const change = { index: session.index("container", step.ifname), address: parseMac(step.mac)! };
   session.route("container").ack(`announce the addresses of ${step.ifname} (container)`, newLink, change);
 }
 

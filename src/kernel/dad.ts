@@ -72,9 +72,9 @@ function settle(session: Session, step: SettleStep, announcements: Socket): void
       for (const address of listIpv6(session, link)) note(tentative, step, address);
       continue;
     }
-    for (const { type, view, start, end } of messages) {
+    for (const { type, bytes, start, end } of messages) {
       if (type !== newAddr.type && type !== delAddr.type) continue;
-      const address = newAddr.codec.read(view, start, end);
+      const address = newAddr.codec.read(bytes, start, end);
       if (address.index !== link.index) continue;
       if (type === newAddr.type) note(tentative, step, address);
       else tentative.delete(formatIp(address.address!));

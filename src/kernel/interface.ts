@@ -16,12 +16,12 @@ export interface InterfaceStep {
 }
 
 export function apply(session: Session, step: InterfaceStep): void {
-  const link = session.link("container", step.name);
+  const index = session.index("container", step.name);
   for (const address of step.addresses) {
-    const refused = addAddress(session, "container", link, address, step.dad);
+    const refused = addAddress(session, "container", { ifname: step.name, index }, address, step.dad);
     if (refused !== undefined) throw refused;
   }
-  const up = { index: link.index!, flags: IFF_UP, change: IFF_UP };
+  const up = { index, flags: IFF_UP, change: IFF_UP };
   session.route("container").ack(`set ${step.name} up (container)`, newLink, up);
 }
 

@@ -45,9 +45,9 @@ function inChild(session: Session, index: number): Answer {
       // What was dropped may have been the one we wait for.
       if (messages === "lost" && session.findLinkByIndex("host", index) === undefined) return { errno: 0 };
       if (messages === "lost" || messages === undefined) continue;
-      for (const { type, view, start, end } of messages) {
+      for (const { type, bytes, start, end } of messages) {
         if (type !== delLink.type) continue;
-        const gone = ifinfomsg.read(view, start, end);
+        const gone = ifinfomsg.read(bytes, start, end);
         // AF_BRIDGE announces that the port has left its bridge; the link is still there.
         if (gone.family === AF_UNSPEC && gone.index === index) return { errno: 0 };
       }

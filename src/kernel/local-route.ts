@@ -29,7 +29,7 @@ function isLocal(session: Session, { where, link, address }: LocalRouteStep): bo
     dstLen: HOST_ROUTE,
     dst: parsePrefix(address)!.ip,
     // A link of a VRF has its routes in another table.
-    oif: session.link(where, link).index!,
+    oif: session.index(where, link),
   };
   const purpose = `look up the route to ${address} (${where})`;
   const found = session.route(where).get(purpose, getRoute, query, [ENETUNREACH, EHOSTUNREACH]);

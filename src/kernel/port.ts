@@ -19,7 +19,7 @@ export function apply(session: Session, step: PortStep): void {
   ] as const;
   for (const [what, wanted, protinfo] of flags) {
     if (!wanted) continue;
-    const change = { family: AF_BRIDGE, index: session.link("host", step.name).index!, protinfo };
+    const change = { family: AF_BRIDGE, index: session.index("host", step.name), protinfo };
     session.route("host").ack(`set ${what} of ${step.name}`, setBridgePort, change);
   }
 }

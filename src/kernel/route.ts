@@ -65,7 +65,7 @@ function encode(step: RouteStep, oif: number): KernelRoute {
 }
 
 export function apply(session: Session, step: RouteStep): void {
-  const wanted = encode(step, session.link("container", step.ifname).index!);
+  const wanted = encode(step, session.index("container", step.ifname));
   // Without NLM_F_EXCL, as the reference: a second route to the same place stands beside the first.
   const { errno, extack } = session.route("container").try(newRoute, wanted, NLM_F_CREATE);
   if (errno !== 0) throw new NetlinkError(errno, `cannot add route ${formatRoute(step)} (container)`, extack);

@@ -4,12 +4,16 @@
 import { ENODEV, EPROTONOSUPPORT } from "../errno.ts";
 import { CniError, Code, HostError } from "../errors.ts";
 import { type Host, OWN_NETNS } from "../host.ts";
-import { AF_UNSPEC, getLink, type Link, RTNLGRP_LINK } from "../netlink/if-link.ts";
+import { AF_UNSPEC, getLink, getLinkHead, type Link, RTNLGRP_LINK } from "../netlink/if-link.ts";
 import type { Request } from "../netlink/message.ts";
 import { getNsid } from "../netlink/rtnetlink.ts";
 import { NETLINK_NETFILTER, NETLINK_ROUTE, Socket } from "../netlink/socket.ts";
 
 export type Where = "host" | "container";
+
+function vanished(where: Where, ifname: string): never {
+  throw new CniError(Code.tryAgainLater, `${ifname} was deleted by another (${where})`);
+}
 
 export class Session {
   readonly host: Host;
@@ -21,7 +25,8 @@ export class Session {
   readonly #routes: { [W in Where]?: Socket } = {};
   #netfilter: Socket | undefined;
   #announcements: Socket | undefined;
-  readonly #links = new Map<string, Link | undefined>();
+  readonly #links = new Map<string, Link>();
+  readonly #indexes = new Map<string, number>();
 
   /** `netns`: descriptor of the container's namespace; undefined where it is gone. */
   constructor(host: Host, netns: number | undefined) {
@@ -86,7 +91,14 @@ export class Session {
   findLink(where: Where, ifname: string): Link | undefined {
     const request = { family: AF_UNSPEC, ifname };
     const link = this.route(where).get(`look up ${ifname} (${where})`, getLink, request, [ENODEV]);
-    this.#links.set(`${where} ${ifname}`, link);
+    const key = `${where} ${ifname}`;
+    if (link === undefined) {
+      this.#links.delete(key);
+      this.#indexes.delete(key);
+    } else {
+      this.#links.set(key, link);
+      this.#indexes.set(key, link.index!);
+    }
     return link;
   }
 
@@ -102,9 +114,18 @@ export class Session {
 
   /** The link of that name, which must be there, as it was when last looked up: its index and kind do not change. */
   link(where: Where, ifname: string): Link {
-    const link = this.#links.get(`${where} ${ifname}`) ?? this.findLink(where, ifname);
-    if (link === undefined)
-      throw new CniError(Code.tryAgainLater, `${ifname} was deleted by another (${where})`);
-    return link;
+    return this.#links.get(`${where} ${ifname}`) ?? this.findLink(where, ifname) ?? vanished(where, ifname);
+  }
+
+  /** The index of the link of that name, which must be there: the same by a shorter way. */
+  index(where: Where, ifname: string): number {
+    const key = `${where} ${ifname}`;
+    const known = this.#indexes.get(key);
+    if (known !== undefined) return known;
+    const request = { family: AF_UNSPEC, ifname };
+    const head = this.route(where).get(`look up ${ifname} (${where})`, getLinkHead, request, [ENODEV]);
+    const { index } = head ?? vanished(where, ifname);
+    this.#indexes.set(key, index!);
+    return index!;
   }
 }

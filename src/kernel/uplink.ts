@@ -28,7 +28,7 @@ function objection(session: Session, step: UplinkStep, { index, master }: Link):
 export function apply(session: Session, step: UplinkStep): void {
   const { bridge, name } = step;
   const purpose = `make ${name} the uplink of bridge "${bridge}"`;
-  const master = session.link("host", bridge).index!;
+  const master = session.index("host", bridge);
   const link = session.findLink("host", name);
   if (link === undefined) {
     throw new CniError(Code.kernelRefused, `cannot ${purpose}: there is no such interface`);

@@ -61,7 +61,7 @@ function filter(session: Session, bridge: string): number {
 export function apply(session: Session, step: VlanStep): void {
   const { access, trunk } = step;
   const defaultPvid = filter(session, step.bridge);
-  const port = { family: AF_BRIDGE, index: session.link("host", step.port).index! };
+  const port = { family: AF_BRIDGE, index: session.index("host", step.port) };
   const socket = session.route("host");
   if (!step.preserveDefault && defaultPvid !== 0) {
     const afSpec = [{ flags: 0, vid: defaultPvid }];

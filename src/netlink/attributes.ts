@@ -6,15 +6,14 @@
 
 import {
   align,
-  bytesOf,
   type Codec,
+  get16,
   type Infer,
   type Part,
   reserve,
   type Struct,
   set16,
   str,
-  u16,
   type Writer,
 } from "./codec.ts";
 
@@ -25,9 +24,9 @@ const NLA_TYPE_MASK = 0x3fff;
 /** Writes one attribute: header, value, padding. */
 function writeAttribute<T>(out: Writer, type: number, codec: Codec<T>, value: T): void {
   const start = reserve(out, NLA_HDRLEN);
-  codec.write(out, value);
+  codec.write(out, value); // may replace out.bytes
   const length = out.at - start;
-  reserve(out, align(length) - length);
+  if (length & 3) reserve(out, 4 - (length & 3));
   set16(out.bytes, start, length);
   set16(out.bytes, start + 2, codec.nested ? type | NLA_F_NESTED : type);
 }
@@ -42,7 +41,10 @@ type Row = readonly [type: number, codec: Codec<any>];
 type Rows = Record<string, Row>;
 type Values<R extends Rows> = { readonly [K in keyof R]?: Infer<R[K][1]> };
 
-/** Attributes by name: one row `[type, codec]` each, all optional. Rows of one type each read their part of it. */
+/**
+ * Attributes by name: one row `[type, codec]` each, all optional. Rows of one type each read their part of it. Reading
+ * ends with the last row that is found: the kernel sends a type once, and a link's message is long.
+ */
 export function attrs<R extends Rows>(rows: R): Part<Values<R>> {
   const keys = Object.keys(rows);
   const types = Object.values(rows).map(([type]) => type);
@@ -52,6 +54,7 @@ export function attrs<R extends Rows>(rows: R): Part<Values<R>> {
     types.indexOf(type),
   );
   const next = types.map((type, row) => types.indexOf(type, row + 1));
+  const known = first.length;
   return {
     nested: true,
     write(out, value) {
@@ -60,21 +63,22 @@ export function attrs<R extends Rows>(rows: R): Part<Values<R>> {
         if (each !== undefined) writeAttribute(out, types[row]!, codecs[row]!, each);
       }
     },
-    read(view, start, end) {
+    read(bytes, start, end) {
       const result: Record<string, unknown> = {};
-      this.readInto(view, start, end, result);
+      this.readInto(bytes, start, end, result);
       return result as Values<R>;
     },
-    readInto(view, start, end, result) {
-      const bytes = bytesOf(view);
-      const known = first.length;
-      for (let at = start; at < end; ) {
+    readInto(bytes, start, end, result) {
+      let missing = keys.length;
+      for (let at = start; at < end && missing > 0; ) {
         const length = bytes[at]! | (bytes[at + 1]! << 8);
         if (length < NLA_HDRLEN || length > end - at) refuseLength(length, end - at);
         const type = (bytes[at + 2]! | (bytes[at + 3]! << 8)) & NLA_TYPE_MASK;
         if (type < known) {
-          for (let row = first[type]!; row >= 0; row = next[row]!)
-            result[keys[row]!] = codecs[row]!.read(view, at + NLA_HDRLEN, at + length);
+          for (let row = first[type]!; row >= 0; row = next[row]!) {
+            result[keys[row]!] = codecs[row]!.read(bytes, at + NLA_HDRLEN, at + length);
+            missing--;
+          }
         }
         at += (length + 3) & ~3;
       }
@@ -91,10 +95,10 @@ export function body<H, A>(header: Struct<H>, attributes: Part<A>): Codec<H & A>
       header.write(out, value);
       attributes.write(out, value);
     },
-    read(view, start, end) {
+    read(bytes, start, end) {
       const result: Record<string, unknown> = {};
-      header.readInto(view, start, end, result);
-      attributes.readInto(view, start + from, end, result);
+      header.readInto(bytes, start, end, result);
+      attributes.readInto(bytes, start + from, end, result);
       return result as H & A;
     },
   };
@@ -107,14 +111,13 @@ export function list<T>(type: number, item: Codec<T>): Codec<readonly T[]> {
     write(out, value) {
       for (const each of value) writeAttribute(out, type, item, each);
     },
-    read(view, start, end) {
-      const bytes = bytesOf(view);
+    read(bytes, start, end) {
       const items: T[] = [];
       for (let at = start; at < end; ) {
-        const length = u16.get(bytes, at);
+        const length = get16(bytes, at);
         if (length < NLA_HDRLEN || length > end - at) refuseLength(length, end - at);
-        if ((u16.get(bytes, at + 2) & NLA_TYPE_MASK) === type)
-          items.push(item.read(view, at + NLA_HDRLEN, at + length));
+        if ((get16(bytes, at + 2) & NLA_TYPE_MASK) === type)
+          items.push(item.read(bytes, at + NLA_HDRLEN, at + length));
         at += align(length);
       }
       return items;
@@ -135,7 +138,7 @@ type Tagged<K extends Kinds> = {
 export function tagged<K extends Kinds>(kindType: number, dataType: number, kinds: K): Codec<Tagged<K>> {
   const span: Codec<readonly [start: number, end: number]> = {
     write() {}, // only read, as `data` is written by its kind
-    read: (_view, start, end) => [start, end],
+    read: (_bytes, start, end) => [start, end],
   };
   const both = attrs({ kind: [kindType, str], span: [dataType, span] });
   return {
@@ -144,11 +147,11 @@ export function tagged<K extends Kinds>(kindType: number, dataType: number, kind
       writeAttribute(out, kindType, str, value.kind);
       if (value.data !== undefined) writeAttribute(out, dataType, kinds[value.kind]!, value.data);
     },
-    read(view, start, end) {
-      const { kind = "", span } = both.read(view, start, end);
+    read(bytes, start, end) {
+      const { kind = "", span } = both.read(bytes, start, end);
       const codec = Object.hasOwn(kinds, kind) ? kinds[kind] : undefined;
       if (codec === undefined || span === undefined) return { kind } as Tagged<K>;
-      return { kind, data: codec.read(view, span[0], span[1]) } as Tagged<K>;
+      return { kind, data: codec.read(bytes, span[0], span[1]) } as Tagged<K>;
     },
   };
 }

@@ -5,15 +5,14 @@
 /** Where encoded bytes gather. `at` is the length so far. */
 export interface Writer {
   bytes: Uint8Array;
-  view: DataView;
   at: number;
 }
 
 export interface Codec<T> {
   /** Appends the value. */
   write(out: Writer, value: T): void;
-  /** Reads what lies in [start, end) of `view`; throws RangeError when it does not fit. */
-  read(view: DataView, start: number, end: number): T;
+  /** Reads what lies in [start, end) of `bytes`; throws RangeError when it does not fit. */
+  read(bytes: Uint8Array, start: number, end: number): T;
   /** The attribute holds attributes: NLA_F_NESTED is set on it. */
   readonly nested?: true;
 }
@@ -26,8 +25,7 @@ export function align(length: number): number {
 }
 
 export function writer(): Writer {
-  const bytes = new Uint8Array(1024);
-  return { bytes, view: new DataView(bytes.buffer), at: 0 };
+  return { bytes: new Uint8Array(1024), at: 0 };
 }
 
 /** Makes room for `length` more bytes, zeroed, and returns where they begin. */
@@ -38,7 +36,6 @@ export function reserve(out: Writer, length: number): number {
     const grown = new Uint8Array(Math.max(out.bytes.length * 2, out.at));
     grown.set(out.bytes);
     out.bytes = grown;
-    out.view = new DataView(grown.buffer);
   }
   return start;
 }
@@ -52,23 +49,7 @@ export function encode<T>(codec: Codec<T>, value: T): Uint8Array {
 
 /** The value of bytes that hold nothing else. */
 export function decode<T>(codec: Codec<T>, bytes: Uint8Array): T {
-  return codec.read(viewOf(bytes), 0, bytes.length);
-}
-
-export function viewOf(bytes: Uint8Array): DataView {
-  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-}
-
-let shown: DataView | undefined;
-let shownBytes: Uint8Array = new Uint8Array();
-
-/** The bytes behind a view: an element costs the engine a fraction of a DataView's method. The last view's are kept. */
-export function bytesOf(view: DataView): Uint8Array {
-  if (view !== shown) {
-    shown = view;
-    shownBytes = new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
-  }
-  return shownBytes;
+  return codec.read(bytes, 0, bytes.length);
 }
 
 interface Fixed<T> extends Codec<T> {
@@ -86,9 +67,9 @@ function fixed<T>(size: number, set: Fixed<T>["set"], get: Fixed<T>["get"]): Fix
       const at = reserve(out, size); // may replace out.bytes
       set(out.bytes, at, value);
     },
-    read(view, start, end) {
+    read(bytes, start, end) {
       if (end - start !== size) throw new RangeError(`${end - start} bytes where ${size} were expected`);
-      return get(bytesOf(view), start);
+      return get(bytes, start);
     },
   };
 }
@@ -98,7 +79,7 @@ export function set16(bytes: Uint8Array, at: number, value: number): void {
   bytes[at + 1] = value >> 8;
 }
 
-function set32(bytes: Uint8Array, at: number, value: number): void {
+export function set32(bytes: Uint8Array, at: number, value: number): void {
   bytes[at] = value;
   bytes[at + 1] = value >> 8;
   bytes[at + 2] = value >> 16;
@@ -112,7 +93,11 @@ function set32be(bytes: Uint8Array, at: number, value: number): void {
   bytes[at + 3] = value;
 }
 
-function get32(bytes: Uint8Array, at: number): number {
+export function get16(bytes: Uint8Array, at: number): number {
+  return bytes[at]! | (bytes[at + 1]! << 8);
+}
+
+export function get32(bytes: Uint8Array, at: number): number {
   return bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24);
 }
 
@@ -127,7 +112,7 @@ export const u8 = fixed<number>(
   },
   (bytes, at) => bytes[at]!,
 );
-export const u16 = fixed<number>(2, set16, (bytes, at) => bytes[at]! | (bytes[at + 1]! << 8));
+export const u16 = fixed<number>(2, set16, get16);
 export const u16be = fixed<number>(
   2,
   (bytes, at, value) => {
@@ -159,8 +144,7 @@ export const str: Codec<string> = {
     const { bytes } = out;
     for (let i = 0; i < length; i++) bytes[at + i] = value.charCodeAt(i);
   },
-  read(view, start, end) {
-    const bytes = bytesOf(view);
+  read(bytes, start, end) {
     let text = "";
     for (let at = start; at < end; at++) {
       const byte = bytes[at]!;
@@ -176,15 +160,15 @@ export const bytes: Codec<Uint8Array> = {
     const at = reserve(out, value.length); // may replace out.bytes
     out.bytes.set(value, at);
   },
-  read(view, start, end) {
-    return bytesOf(view).slice(start, end);
+  read(from, start, end) {
+    return from.slice(start, end);
   },
 };
 
 /** A codec whose value is an object that others add to. */
 export interface Part<T> extends Codec<T> {
   /** As `read`, into an object that is there. */
-  readInto(view: DataView, start: number, end: number, result: Record<string, unknown>): void;
+  readInto(bytes: Uint8Array, start: number, end: number, result: Record<string, unknown>): void;
 }
 
 type Fields = Record<string, Fixed<number>>;
@@ -195,34 +179,34 @@ export type Struct<T> = Part<T> & { readonly size: number };
 export function struct<F extends Fields>(fields: F): Struct<StructOf<F>> {
   const keys = Object.keys(fields);
   const codecs = Object.values(fields);
-  const size = codecs.reduce((sum, codec) => sum + codec.size, 0);
+  const count = keys.length;
+  const gets = codecs.map((codec) => codec.get);
+  const sets = codecs.map((codec) => codec.set);
+  const offsets: number[] = [];
+  let size = 0;
+  for (const codec of codecs) {
+    offsets.push(size);
+    size += codec.size;
+  }
   return {
     size,
     write(out, value) {
-      let at = reserve(out, size);
+      const at = reserve(out, size);
       const { bytes } = out;
-      for (let i = 0; i < keys.length; i++) {
-        const codec = codecs[i]!;
+      for (let i = 0; i < count; i++) {
         const field = value[keys[i]!];
-        if (field) codec.set(bytes, at, field);
-        at += codec.size;
+        if (field) sets[i]!(bytes, at + offsets[i]!, field);
       }
     },
-    read(view, start, end) {
+    read(bytes, start, end) {
       const result: Record<string, number> = {};
-      this.readInto(view, start, end, result);
+      this.readInto(bytes, start, end, result);
       return result as StructOf<F>;
     },
-    readInto(view, start, end, result) {
+    readInto(bytes, start, end, result) {
       if (end - start < size)
         throw new RangeError(`${end - start} bytes where a header of ${size} was expected`);
-      const bytes = bytesOf(view);
-      let at = start;
-      for (let i = 0; i < keys.length; i++) {
-        const codec = codecs[i]!;
-        result[keys[i]!] = codec.get(bytes, at);
-        at += codec.size;
-      }
+      for (let i = 0; i < count; i++) result[keys[i]!] = gets[i]!(bytes, start + offsets[i]!);
     },
   };
 }

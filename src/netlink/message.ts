@@ -2,7 +2,7 @@
 // Layout: include/uapi/linux/netlink.h.
 
 import { attrs } from "./attributes.ts";
-import { align, type Codec, reserve, str, u32, viewOf, type Writer } from "./codec.ts";
+import { align, type Codec, get16, get32, reserve, set16, set32, str, u32, type Writer } from "./codec.ts";
 
 export const NLM_F_REQUEST = 0x1;
 export const NLM_F_MULTI = 0x2;
@@ -37,12 +37,12 @@ export function request<T>(name: string, type: number, codec: Codec<T>): Request
   return row;
 }
 
-/** A received message, its body not yet decoded: [start, end) of `view`. */
+/** A received message, its body not yet decoded: [start, end) of `bytes`. */
 export interface Message {
   readonly type: number;
   readonly flags: number;
   readonly seq: number;
-  readonly view: DataView;
+  readonly bytes: Uint8Array;
   readonly start: number;
   readonly end: number;
 }
@@ -51,29 +51,28 @@ export interface Message {
 export function writeMessage<T>(out: Writer, what: Request<T>, flags: number, seq: number, value: T): void {
   const start = reserve(out, NLMSG_HDRLEN);
   what.codec.write(out, value);
-  const view = out.view;
-  view.setUint32(start, out.at - start, true);
-  view.setUint16(start + 4, what.type, true);
-  view.setUint16(start + 6, flags, true);
-  view.setUint32(start + 8, seq, true);
+  const { bytes } = out;
+  set32(bytes, start, out.at - start);
+  set16(bytes, start + 4, what.type);
+  set16(bytes, start + 6, flags);
+  set32(bytes, start + 8, seq);
   reserve(out, align(out.at - start) - (out.at - start));
 }
 
 /** The messages of one datagram. */
-export function readMessages(datagram: Uint8Array): Message[] {
-  const view = viewOf(datagram);
+export function readMessages(bytes: Uint8Array): Message[] {
   const messages: Message[] = [];
-  for (let at = 0; at < datagram.length; ) {
-    const left = datagram.length - at;
-    const length = left < NLMSG_HDRLEN ? 0 : view.getUint32(at, true);
+  for (let at = 0; at < bytes.length; ) {
+    const left = bytes.length - at;
+    const length = left < NLMSG_HDRLEN ? 0 : u32.get(bytes, at);
     if (length < NLMSG_HDRLEN || length > left) {
       throw new RangeError(`nlmsg_len ${length} is out of range [${NLMSG_HDRLEN}, ${left}]`);
     }
     messages.push({
-      type: view.getUint16(at + 4, true),
-      flags: view.getUint16(at + 6, true),
-      seq: view.getUint32(at + 8, true),
-      view,
+      type: get16(bytes, at + 4),
+      flags: get16(bytes, at + 6),
+      seq: u32.get(bytes, at + 8),
+      bytes,
       start: at + NLMSG_HDRLEN,
       end: at + length,
     });
@@ -95,16 +94,16 @@ const extendedAck = attrs({
 
 /** Reads NLMSG_ERROR and NLMSG_DONE: a negative errno, for an error the request's header, then attributes. */
 export function readAnswer(message: Message): Answer {
-  const { view, start, end } = message;
+  const { bytes, start, end } = message;
   if (end - start < 4) throw new RangeError(`${end - start} bytes where an errno was expected`);
-  const errno = 0 - view.getInt32(start, true); // a mere minus would make −0 of success
+  const errno = 0 - get32(bytes, start); // a mere minus would make −0 of success
   if ((message.flags & NLM_F_ACK_TLVS) === 0) return { errno };
   let at = start + 4;
   if (message.type === NLMSG_ERROR) {
     if (end - at < NLMSG_HDRLEN) return { errno };
-    at += message.flags & NLM_F_CAPPED ? NLMSG_HDRLEN : align(view.getUint32(at, true));
+    at += message.flags & NLM_F_CAPPED ? NLMSG_HDRLEN : align(u32.get(bytes, at));
   }
   if (at >= end) return { errno };
-  const { msg } = extendedAck.read(view, at, end);
+  const { msg } = extendedAck.read(bytes, at, end);
   return msg === undefined ? { errno } : { errno, extack: msg };
 }

@@ -23,10 +23,10 @@ const nexthops: Codec<readonly { readonly ifindex?: number }[]> = {
   write(out, value) {
     for (const { ifindex = 0 } of value) rtnexthop.write(out, { length: rtnexthop.size, ifindex });
   },
-  read(view, start, end) {
+  read(bytes, start, end) {
     const found: { ifindex?: number }[] = [];
     for (let at = start; at < end; ) {
-      const { length = 0, ifindex } = rtnexthop.read(view, at, end);
+      const { length = 0, ifindex } = rtnexthop.read(bytes, at, end);
       if (length < rtnexthop.size || length > end - at) {
         throw new RangeError(`rtnh_len ${length} is out of range [${rtnexthop.size}, ${end - at}]`);
       }
@@ -67,9 +67,9 @@ export const getRoute = request("RTM_GETROUTE", 26, route);
 /** The routes of a dump that are default ones; of each other, as there can be very many, no more is read than that. */
 export const getDefaultRoute = request<KernelRoute | undefined>("RTM_GETROUTE", 26, {
   write: (out, value) => route.write(out, value ?? {}),
-  read(view, start, end) {
-    const dstLen = u8.read(view, start + 1, Math.min(start + 2, end));
-    return dstLen === 0 ? route.read(view, start, end) : undefined;
+  read(bytes, start, end) {
+    const dstLen = u8.read(bytes, start + 1, Math.min(start + 2, end));
+    return dstLen === 0 ? route.read(bytes, start, end) : undefined;
   },
 });
 

@@ -107,7 +107,7 @@ export class Socket {
     // Without NLM_F_ACK the reply, or the error in its place, is all that comes.
     this.#exchange(what, value, NLM_F_REQUEST, (message) => {
       if (message.type === NLMSG_ERROR) answer = readAnswer(message);
-      else found = what.codec.read(message.view, message.start, message.end);
+      else found = what.codec.read(message.bytes, message.start, message.end);
       return true;
     });
     if (answer.errno !== 0 && !absent.includes(answer.errno)) {
@@ -131,7 +131,7 @@ export class Socket {
           answer = readAnswer(message);
           return true;
         }
-        found.push(what.codec.read(message.view, message.start, message.end));
+        found.push(what.codec.read(message.bytes, message.start, message.end));
         return (message.flags & NLM_F_MULTI) === 0;
       });
       if (absent.includes(answer.errno)) return [];

@@ -74,10 +74,10 @@ function namesOf(flags: number): string[] {
 }
 
 /** The row of the tables for a message. Links and bridge ports share types, and differ in the family. */
-function requestOf({ type, view, start, end }: Message, protocol: number): Request<unknown> | undefined {
+function requestOf({ type, bytes, start, end }: Message, protocol: number): Request<unknown> | undefined {
   const isRoute = protocol === NETLINK_ROUTE;
   const rows = requests.filter((row) => row.type === type && row.name.startsWith("RTM_") === isRoute);
-  const family = end > start ? view.getUint8(start) : 0;
+  const family = end > start ? bytes[start]! : 0;
   return isRoute && family === AF_BRIDGE ? rows.at(-1) : rows[0];
 }
 
@@ -91,10 +91,10 @@ function readable(value: unknown): unknown {
   return Object.fromEntries(Object.entries(value).map(([key, each]) => [key, readable(each)]));
 }
 
-function bodyOf(what: Request<unknown> | undefined, { view, start, end }: Message): { body?: unknown } {
+function bodyOf(what: Request<unknown> | undefined, { bytes, start, end }: Message): { body?: unknown } {
   if (what === undefined) return {};
   try {
-    return { body: readable(what.codec.read(view, start, end)) };
+    return { body: readable(what.codec.read(bytes, start, end)) };
   } catch (error) {
     return { body: `cannot be decoded: ${error instanceof Error ? error.message : error}` };
   }

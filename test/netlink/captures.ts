@@ -16,8 +16,8 @@ export const net = "net-0123456789abcdef";
 export const comment = (text: string) => Uint8Array.of(0, text.length + 1, ...Buffer.from(`${text}\0`));
 
 /** A message without its header. */
-export function bodyOf({ view, start, end }: Message): Uint8Array {
-  return new Uint8Array(view.buffer, view.byteOffset + start, end - start);
+export function bodyOf({ bytes, start, end }: Message): Uint8Array {
+  return bytes.subarray(start, end);
 }
 
 /** What nft sends in a batch stands between two frames. */

@@ -44,7 +44,7 @@ function attemptAll(bytes: Uint8Array): void {
   attempt(() => {
     for (const message of readMessages(bytes)) {
       attempt(() => readAnswer(message));
-      for (const { codec } of requests) attempt(() => codec.read(message.view, message.start, message.end));
+      for (const { codec } of requests) attempt(() => codec.read(message.bytes, message.start, message.end));
     }
   });
   for (const { codec } of requests) attempt(() => decode(codec, bytes));

@@ -45,9 +45,9 @@ interface Round {
 function play(rounds: readonly Round[], run: (session: Session) => void): void {
   let at = 0;
   const changesOf = (batch: readonly Message[]) =>
-    batch.slice(1, -1).map(({ type, view, start, end }) => {
-      if (type === delChain.type) return `chain ${delChain.codec.read(view, start, end).name}`;
-      const { chain, handle } = delRule.codec.read(view, start, end);
+    batch.slice(1, -1).map(({ type, bytes, start, end }) => {
+      if (type === delChain.type) return `chain ${delChain.codec.read(bytes, start, end).name}`;
+      const { chain, handle } = delRule.codec.read(bytes, start, end);
       return `${chain} ${handle ?? "all"}`;
     });
   const host = fakeNetlink({

@@ -60,7 +60,7 @@ describe("apply of local-route", () => {
         if (message!.type === getLink.type)
           return [datagram(newLink, { index: ETH0, ifname: "eth0" }, message!.seq)];
         expect(message!.type).toBe(getRoute.type);
-        const asked = getRoute.codec.read(message!.view, message!.start, message!.end);
+        const asked = getRoute.codec.read(message!.bytes, message!.start, message!.end);
         expect(asked).toMatchObject({ family: 10, dstLen: 128, dst: parseIp("fd00::9"), oif: ETH0 });
         expect(host.listening()).toBe(looked === 0 ? 0 : 1);
         const type = found[looked++]!;

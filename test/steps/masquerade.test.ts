@@ -61,7 +61,7 @@ function play(rounds: readonly Round[]): string[][] {
           return [datagram(newSetElem, { elements: [element] }, first!.seq)];
         }
         case batchBegin.type: {
-          const { genid } = batchBegin.codec.read(first!.view, first!.start, first!.end);
+          const { genid } = batchBegin.codec.read(first!.bytes, first!.start, first!.end);
           expect(genid).toBe(100 + round);
           const changes = messages.slice(1, -1);
           transactions.push(

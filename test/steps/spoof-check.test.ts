@@ -43,8 +43,8 @@ const CHAINS = ["DELCHAIN", "DELCHAIN"];
 function play(rounds: readonly Round[], run: (session: Session) => void): void {
   let at = 0;
   const changesOf = (batch: readonly Message[]) =>
-    batch.slice(1, -1).map(({ type, view, start, end }) => {
-      const { handle } = type === delRule.type ? delRule.codec.read(view, start, end) : {};
+    batch.slice(1, -1).map(({ type, bytes, start, end }) => {
+      const { handle } = type === delRule.type ? delRule.codec.read(bytes, start, end) : {};
       return handle === undefined ? names.get(type) : `${names.get(type)} ${handle}`;
     });
   const host = fakeNetlink({
