@@ -60,8 +60,10 @@ function releaseQuietly(host: Host, request: Request, type: string): void {
  */
 function callerOf(session: Session, { name: network, ...made }: Request): Caller {
   const netnsCookie = session.route("container").netnsCookie();
+  const homeCookie = session.route("host").netnsCookie();
   return {
     ...(netnsCookie === undefined ? {} : { netnsCookie }),
+    ...(homeCookie === undefined ? {} : { homeCookie }),
     linkExists: (containerId, ifname) => {
       if (containerId === made.containerId && ifname === made.ifname) return false;
       const name = hostVethName(session.host, { network, containerId, ifname });

@@ -4,7 +4,7 @@
 
 import type { Step } from "../kernel/steps.ts";
 import type { SysctlStep } from "../kernel/sysctl.ts";
-import { parsePrefix } from "../net/ip.ts";
+import { isIpv6 } from "../net/ip.ts";
 import type { AttachmentId } from "../net/names.ts";
 import type { Config, HostConfig } from "./config.ts";
 import { vlanGatewayName } from "./config-rules.ts";
@@ -14,6 +14,11 @@ import { gatewayOf, type Routing } from "./routing.ts";
 
 function sysctl(where: SysctlStep["where"], key: string, value: string, required = false): SysctlStep {
   return { kind: "sysctl", where, key, value, required };
+}
+
+/** The same for one of the pair's ends, which the attachment has made. */
+function sysctlOfPair(where: SysctlStep["where"], key: string, value: string): SysctlStep {
+  return { kind: "sysctl", where, key, value, required: false, fresh: true };
 }
 
 /** What of a configuration the plan of the host's side needs. */
@@ -58,7 +63,7 @@ export function planPort(
 ): Step[] {
   return [
     ...(hostName === key ? [] : [{ kind: "alternative-name", link: hostName, name: key } as const]),
-    sysctl("host", `net/ipv6/conf/${hostName}/accept_ra`, "0"),
+    sysctlOfPair("host", `net/ipv6/conf/${hostName}/accept_ra`, "0"),
     { kind: "port", name: hostName, hairpin: config.hairpinMode, isolated: config.portIsolation },
     ...planVlan(config, hostName),
     ...(config.macspoofchk ? [{ kind: "spoof-check", owner: id, hostName, mac } as const] : []),
@@ -128,23 +133,18 @@ function planContainerSysctls(ifname: string, hasIpv6: boolean, dad: boolean): S
   const ipv6 = `net/ipv6/conf/${ifname}`;
   const steps: Step[] = [
     // Enhanced (RFC 7527): a hairpin port that sends our own probe back is no duplicate.
-    ...(dad ? [sysctl("container", `${ipv6}/enhanced_dad`, "1")] : []),
-    sysctl("container", `${ipv6}/accept_dad`, dad ? "1" : "0"),
-    // For `announcement`.
-    sysctl("container", `net/ipv4/conf/${ifname}/arp_notify`, "1"),
+    ...(dad ? [sysctlOfPair("container", `${ipv6}/enhanced_dad`, "1")] : []),
+    sysctlOfPair("container", `${ipv6}/accept_dad`, dad ? "1" : "0"),
   ];
   if (!hasIpv6) return steps;
   return [
     ...steps,
     sysctl("container", "net/ipv6/conf/lo/disable_ipv6", "0"),
     sysctl("container", `${ipv6}/disable_ipv6`, "0", true),
-    sysctl("container", `${ipv6}/keep_addr_on_down`, "1"),
-    sysctl("container", `${ipv6}/ndisc_notify`, "1"),
+    sysctlOfPair("container", `${ipv6}/keep_addr_on_down`, "1"),
+    // For `announcement`, as arp_notify is for IPv4.
+    sysctlOfPair("container", `${ipv6}/ndisc_notify`, "1"),
   ];
-}
-
-function isIpv6(text: string): boolean {
-  return parsePrefix(text)!.ip.length === 16;
 }
 
 /** Masquerading of an attachment's addresses, given with their prefix; nothing for those that shall have none. */

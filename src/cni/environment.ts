@@ -27,14 +27,17 @@ const required = new Map([
   ["GC", ["CNI_PATH"]],
 ]);
 
+const identifierCharacters = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_.-";
+/** Those before the place of "_" may begin one. */
+const firstCharacters = identifierCharacters.indexOf("_");
+
 /** Whether a text is `[A-Za-z0-9][A-Za-z0-9_.-]*`, as a container ID and a network name must be. */
 export function isIdentifier(text: string): boolean {
-  const [first = ""] = text;
-  return isAlphanumeric(first) && [...text].every((char) => isAlphanumeric(char) || "_.-".includes(char));
-}
-
-function isAlphanumeric(char: string): boolean {
-  return (char >= "a" && char <= "z") || (char >= "A" && char <= "Z") || (char >= "0" && char <= "9");
+  for (let at = 0; at < text.length; at++) {
+    const place = identifierCharacters.indexOf(text[at]!);
+    if (place < 0 || (at === 0 && place >= firstCharacters)) return false;
+  }
+  return text !== "";
 }
 
 /** Reads and checks the variables of one call; code 4 with the name of every variable that is missing or malformed. */

@@ -37,12 +37,13 @@ export function refuseProblems({ problems }: Findings): void {
   throw new CniError(Code.invalidNetworkConfig, `invalid configuration: ${lines[0]}`, lines.join("\n"));
 }
 
+const reserved: ReadonlySet<string> = new Set(protocolKeys.map((key) => key.toLowerCase()));
+
 /** So many are named; a document with more is another program's, and to look for what each may mean takes long. */
 const mostWarnings = 20;
 
 /** Tells on stderr of keys that have no effect, with the known key each may be a misspelling of. */
 export function warnUnknownKeys(host: Host, { unknownKeys }: Findings): void {
-  const reserved = new Set(protocolKeys.map((key) => key.toLowerCase()));
   const isReserved = ({ path, key }: { readonly path: string; readonly key: string }) =>
     path === key && (reserved.has(key.toLowerCase()) || key.startsWith("cni.dev/"));
   const unknown = unknownKeys.filter((each) => !isReserved(each));

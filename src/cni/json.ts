@@ -33,9 +33,10 @@ export function isObject(value: unknown): value is Record<string, unknown> {
 export function findKey(object: Readonly<Record<string, unknown>>, key: string): unknown {
   const folded = key.toLowerCase();
   let found: unknown;
-  for (const [written, value] of Object.entries(object)) {
+  for (const written of Object.keys(object)) {
     // No letter becomes an ASCII one and another length by lower-casing; most keys are told apart by theirs.
-    if (written.length === folded.length && value !== null && written.toLowerCase() === folded) found = value;
+    if (written.length !== key.length || (written !== key && written.toLowerCase() !== folded)) continue;
+    if (object[written] !== null) found = object[written];
   }
   return found;
 }

@@ -115,14 +115,15 @@ export function object<Keys extends Record<string, Shape<unknown>>>(
       return undefined;
     }
     const result: Record<string, unknown> = {};
-    for (const [written, element] of Object.entries(value)) {
+    const object = value as Readonly<Record<string, unknown>>;
+    for (const written of Object.keys(object)) {
       const at = path === "" ? written : `${path}.${written}`;
-      const key = byFolded.get(written.toLowerCase());
+      const key = Object.hasOwn(keys, written) ? written : byFolded.get(written.toLowerCase());
       if (key === undefined) {
         if (!open) findings.unknownKeys.push({ path: at, key: written, known });
         continue;
       }
-      const read = keys[key]!(element, at, findings);
+      const read = keys[key]!(object[written], at, findings);
       if (read !== undefined) result[key] = read;
     }
     return result as { readonly [K in keyof Keys]?: Infer<Keys[K]> };

@@ -14,7 +14,7 @@ import { CniError, Code } from "../errors.ts";
 import { AT_FDCWD, type Host } from "../host.ts";
 import { formatIp, parseIp } from "../net/ip.ts";
 import { type Attachment, asideName, removeAttachment, writeAttachment } from "./attachment-index.ts";
-import { type Caller, ownCookie } from "./attachment-proof.ts";
+import type { Caller } from "./attachment-proof.ts";
 import { Books } from "./books.ts";
 import { type Choice, Chooser } from "./choose.ts";
 import { type IpamConfig, readIpamConfig } from "./config.ts";
@@ -80,6 +80,7 @@ function commit(
   choices: readonly Choice[],
 ): void {
   const { store, node } = books;
+  const { netnsCookie, homeCookie } = caller;
   const owner: Owner = { containerId: request.containerId, ifname: request.ifname };
   const placed: string[] = [];
   try {
@@ -91,7 +92,8 @@ function commit(
       ...owner,
       ...node,
       ...(request.netns !== undefined && { netns: request.netns }),
-      ...evidence(store.host, caller),
+      ...(netnsCookie !== undefined && { netnsCookie }),
+      ...(homeCookie !== undefined && { homeCookie }),
       leases: [...(own?.leases ?? []), ...leases],
     };
     if (writeAttachment(store, attachment) < 0) books.distrust();
@@ -108,13 +110,6 @@ function commit(
     throw error;
   }
   books.seal();
-}
-
-/** What may prove one day that the container is dead. */
-function evidence(host: Host, { netnsCookie }: Caller): Pick<Attachment, "netnsCookie" | "homeCookie"> {
-  if (netnsCookie === undefined) return {};
-  const homeCookie = ownCookie(host);
-  return { netnsCookie, ...(homeCookie !== undefined && { homeCookie }) };
 }
 
 /** As far as it goes: the failure that led here is the one to report, and without the seal a scan finds what stays. */

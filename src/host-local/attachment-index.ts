@@ -4,6 +4,7 @@
 import { type Guard, isArrayOf, isNumber, isObjectOf, isOptional, isString, isText } from "../cni/guard.ts";
 import type { Errno } from "../host.ts";
 import { parseIp } from "../net/ip.ts";
+import { hexHash } from "../net/names.ts";
 import { formatOwner, type Owner } from "./lease.ts";
 import type { NodeIdentity } from "./node-identity.ts";
 import type { LeaseFile, Store } from "./store.ts";
@@ -39,8 +40,7 @@ const asidePrefix = "lease.";
 
 /** A fixed-length name for a text of any length. */
 export function hashName({ host }: Store, text: string): string {
-  const digest = host.sha512(host.encode(text)).subarray(0, 16);
-  return Array.from(digest, (byte) => byte.toString(16).padStart(2, "0")).join("");
+  return hexHash(host, text, 32);
 }
 
 function entryName(store: Store, owner: Owner): string {

@@ -8,7 +8,7 @@
 //    makes such links can tell, from the namespace where it made this one; for all others the boot alone counts.
 
 import { EINVAL, ENOENT, ENOTDIR } from "../errno.ts";
-import { AT_FDCWD, type Host, OWN_NETNS } from "../host.ts";
+import { AT_FDCWD, type Host } from "../host.ts";
 import { O_NONBLOCK, O_RDONLY } from "../open-flags.ts";
 import type { Attachment } from "./attachment-index.ts";
 import type { NodeIdentity } from "./node-identity.ts";
@@ -17,6 +17,8 @@ import type { NodeIdentity } from "./node-identity.ts";
 export interface Caller {
   /** SO_NETNS_COOKIE of the container's namespace, decimal; it is recorded with the lease. */
   readonly netnsCookie?: string;
+  /** The same of the namespace the plugin runs in. */
+  readonly homeCookie?: string;
   /** Whether the host's end of an attachment's link exists; one that this very call has made does not count. */
   readonly linkExists?: (containerId: string, ifname: string) => boolean;
 }
@@ -31,13 +33,13 @@ const SO_NETNS_COOKIE = 71; // include/uapi/asm-generic/socket.h
 export function causeOfDeath(
   host: Host,
   node: NodeIdentity,
-  { linkExists }: Caller,
+  { linkExists, homeCookie: home }: Caller,
   attachment: Attachment,
 ): string | undefined {
   if (isOfEarlierBoot(node, attachment)) return "of an earlier boot";
   const { containerId, ifname, netns, netnsCookie, homeCookie } = attachment;
   if (attachment.boot !== node.boot || linkExists === undefined || !netns || !netnsCookie) return undefined;
-  if (!isNamespaceGone(host, netns, netnsCookie) || homeCookie !== ownCookie(host)) return undefined;
+  if (!isNamespaceGone(host, netns, netnsCookie) || homeCookie !== home) return undefined;
   if (linkExists(containerId, ifname)) return undefined;
   return "its namespace and its link are gone";
 }
@@ -60,11 +62,6 @@ export function isNamespaceGone(host: Host, path: string, cookie: string | undef
   } finally {
     host.close(fd);
   }
-}
-
-/** The cookie of the namespace we run in. */
-export function ownCookie(host: Host): string | undefined {
-  return readCookie(host, OWN_NETNS);
 }
 
 /** The cookie of the network namespace that a descriptor stands for, decimal; "" when it is a namespace of another kind. */

@@ -3,7 +3,7 @@
 // "forwarding" too early and is the wrong thing to wait for.
 
 import { CniError, Code } from "../errors.ts";
-import { AF_UNSPEC, IF_OPER_UP, ifinfomsg, linkHead, newLink, operstates } from "../netlink/if-link.ts";
+import { announcedLink, IF_OPER_UP, linkHead, newLink, operstates } from "../netlink/if-link.ts";
 import type { Difference } from "./difference.ts";
 import type { Session } from "./session.ts";
 
@@ -33,12 +33,12 @@ export function apply(session: Session, step: CarrierStep): void {
         `${step.name} was not up ${DEADLINE_MS} ms after both ends had been set up.`,
       );
     }
-    for (const { type, bytes, start, end } of messages) {
-      if (type !== newLink.type) continue;
-      // The header first: in a burst nearly all that is announced is of others, and as bridge ports (AF_BRIDGE).
-      const { family, index } = ifinfomsg.read(bytes, start, end);
-      if (family !== AF_UNSPEC || (own !== undefined && index !== own)) continue;
-      const link = linkHead.read(bytes, start, end);
+    for (const message of messages) {
+      if (message.type !== newLink.type) continue;
+      // The index first: in a burst nearly all that is announced is of others.
+      const index = announcedLink(message);
+      if (index === undefined || (own !== undefined && index !== own)) continue;
+      const link = linkHead.read(message.bytes, message.start, message.end);
       if (link.ifname !== step.name) continue;
       own = index;
       if (link.operstate === IF_OPER_UP) return;

@@ -1,7 +1,9 @@
-// The container's end: its addresses, then up. Nothing to remove: it goes with the veth pair.
+// The container's end: its addresses, then up, and with them arp_notify on (for announcement.ts). That goes with the
+// request, as a look-up below /proc/sys takes the longer the more namespaces have an interface of that name. Nothing to
+// remove: it goes with the veth pair.
 
 import { formatPrefix, parsePrefix } from "../net/ip.ts";
-import { IFF_UP, newLink } from "../netlink/if-link.ts";
+import { IFF_UP, newLinkInet } from "../netlink/if-link.ts";
 import { addAddress, listAddresses, samePrefix } from "./address.ts";
 import type { Difference } from "./difference.ts";
 import type { Session } from "./session.ts";
@@ -21,8 +23,9 @@ export function apply(session: Session, step: InterfaceStep): void {
     const refused = addAddress(session, "container", { ifname: step.name, index }, address, step.dad);
     if (refused !== undefined) throw refused;
   }
-  const up = { index, flags: IFF_UP, change: IFF_UP };
-  session.route("container").ack(`set ${step.name} up (container)`, newLink, up);
+  const notifies = step.addresses.length > 0 ? { afSpec: { inet: { conf: { arpNotify: 1 } } } } : {};
+  const up = { index, flags: IFF_UP, change: IFF_UP, ...notifies };
+  session.route("container").ack(`set ${step.name} up (container)`, newLinkInet, up);
 }
 
 export function verify(session: Session, step: InterfaceStep): Difference[] {

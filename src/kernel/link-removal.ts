@@ -6,7 +6,7 @@
 import { ENODEV } from "../errno.ts";
 import { CniError, Code, NetlinkError } from "../errors.ts";
 import { ok } from "../host.ts";
-import { AF_UNSPEC, delLink, ifinfomsg, type Link } from "../netlink/if-link.ts";
+import { announcedLink, delLink, type Link } from "../netlink/if-link.ts";
 import { type Answer, readAnswer, readMessages } from "../netlink/message.ts";
 import type { Session } from "./session.ts";
 
@@ -45,12 +45,8 @@ function inChild(session: Session, index: number): Answer {
       // What was dropped may have been the one we wait for.
       if (messages === "lost" && session.findLinkByIndex("host", index) === undefined) return { errno: 0 };
       if (messages === "lost" || messages === undefined) continue;
-      for (const { type, bytes, start, end } of messages) {
-        if (type !== delLink.type) continue;
-        const gone = ifinfomsg.read(bytes, start, end);
-        // AF_BRIDGE announces that the port has left its bridge; the link is still there.
-        if (gone.family === AF_UNSPEC && gone.index === index) return { errno: 0 };
-      }
+      if (messages.some((message) => message.type === delLink.type && announcedLink(message) === index))
+        return { errno: 0 };
     }
   } finally {
     host.close(pipe);

@@ -1,5 +1,5 @@
 // One value below /proc/sys: read, compared, and written only when it differs, so that a read-only /proc that already
-// holds the value is no obstacle.
+// holds the value is no obstacle. Of a link just made it is written at once: it is known to differ, and to be nobody else's.
 
 import { EACCES, ENOENT, EPERM, EROFS } from "../errno.ts";
 import { HostError } from "../errors.ts";
@@ -16,6 +16,8 @@ export interface SysctlStep {
   readonly value: string;
   /** The attachment cannot work without it; otherwise a refusal is worth a warning only. */
   readonly required: boolean;
+  /** Of a link that this very attachment has made. */
+  readonly fresh?: true;
 }
 
 /** The value as text, or undefined where the kernel has no such key (ipv6.disable=1, an older kernel). */
@@ -40,6 +42,7 @@ function writeSysctl(session: Session, { where, key, value }: SysctlStep): numbe
 }
 
 export function apply(session: Session, step: SysctlStep): void {
+  if (step.fresh && writeSysctl(session, step) === 0) return;
   const found = readSysctl(session, step.where, step.key);
   if (found === step.value) return;
   // No such key and not needed: what it would switch off is not there either.

@@ -16,25 +16,18 @@ const nine = 57;
 const dot = 46;
 const colon = 58;
 
+const octets = new Map(Array.from({ length: 256 }, (_, octet) => [`${octet}`, octet]));
+
 /** Four decimal fields without leading zeros, from `at` to the end of the text, or false. */
 function readDotted(text: string, at: number, into: Uint8Array, offset: number): boolean {
-  let field = 0;
-  let value = 0;
-  let digits = 0;
-  for (let index = at; index <= text.length; index++) {
-    const char = index < text.length ? text.charCodeAt(index) : dot;
-    if (char >= zero && char <= nine) {
-      if (digits > 0 && value === 0) return false;
-      value = value * 10 + char - zero;
-      digits++;
-      if (value > 255) return false;
-    } else if (char === dot && digits > 0 && field < 4) {
-      into[offset + field++] = value;
-      value = 0;
-      digits = 0;
-    } else return false;
+  const fields = text.slice(at).split(".");
+  if (fields.length !== 4) return false;
+  for (let field = 0; field < 4; field++) {
+    const octet = octets.get(fields[field]!);
+    if (octet === undefined) return false;
+    into[offset + field] = octet;
   }
-  return field === 4;
+  return true;
 }
 
 /** The value of a hexadecimal digit, given as its code; −1 for any other character. */
@@ -125,6 +118,11 @@ export function formatIp(ip: Ip): string {
   return `${groups.slice(0, gap).join(":")}::${groups.slice(gap + gapLength).join(":")}`;
 }
 
+/** Whether an address, given with its prefix or not, is one of IPv6; the text is well formed. */
+export function isIpv6(text: string): boolean {
+  return text.includes(":") && parseIp(text.split("/", 1)[0]!)!.length === 16;
+}
+
 /** An address with prefix length, as Go's net.ParseCIDR, host bits kept. A mapped prefix shorter than 96 is none. */
 export function parsePrefix(text: string): Prefix | undefined {
   const slash = text.indexOf("/");
@@ -150,8 +148,9 @@ export function formatPrefix(prefix: Prefix): string {
 
 /** Below zero, zero or above zero, as `a` sorts before, with or after `b`; IPv4 sorts before IPv6. */
 export function compareIp(a: Ip, b: Ip): number {
-  if (a.length !== b.length) return a.length - b.length;
-  for (let index = 0; index < a.length; index++) {
+  const { length } = a;
+  if (length !== b.length) return length - b.length;
+  for (let index = 0; index < length; index++) {
     const difference = a[index]! - b[index]!;
     if (difference !== 0) return difference;
   }

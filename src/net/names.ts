@@ -1,6 +1,7 @@
 // Names and MACs that can be computed again from what they stand for, so that nothing has to be remembered to find them.
 
 import type { Host } from "../host.ts";
+import { formatHex } from "./hex.ts";
 
 /** One interface of one container on one network: what every derived name is derived from. */
 export interface AttachmentId {
@@ -20,7 +21,7 @@ const letters = "0123456789abcdefghjkmnpqrstvwxyz";
 /** 11 characters, 55 bits of a hash: with "veth" before them all that IFNAMSIZ allows. */
 function characters(hashed: Uint8Array): string {
   let text = "";
-  for (const byte of hashed.subarray(0, 11)) text += letters[byte & 31];
+  for (let at = 0; at < 11; at++) text += letters[hashed[at]! & 31];
   return text;
 }
 
@@ -40,10 +41,7 @@ export function hostVethName(host: Host, id: AttachmentId): string {
 
 /** The first hex digits, an even number, of SHA-512 of a text: the reference's chain names and comments hold such. */
 export function hexHash(host: Host, text: string, digits: number): string {
-  const bytes = host.sha512(host.encode(text)).subarray(0, digits / 2);
-  let hex = "";
-  for (const byte of bytes) hex += byte.toString(16).padStart(2, "0");
-  return hex;
+  return formatHex(host.sha512(host.encode(text)), digits / 2);
 }
 
 export function hash16(host: Host, text: string): string {

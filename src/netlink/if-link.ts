@@ -1,8 +1,8 @@
 // Links: struct ifinfomsg and IFLA_* attributes, include/uapi/linux/if_link.h and rtnetlink.h.
 
 import { attrs, body, list, tagged } from "./attributes.ts";
-import { bytes, type Infer, i32, str, struct, u8, u16, u32 } from "./codec.ts";
-import { request } from "./message.ts";
+import { bytes, get32, type Infer, i32, str, struct, u8, u16, u32 } from "./codec.ts";
+import { type Message, request } from "./message.ts";
 
 export const AF_UNSPEC = 0;
 export const IFF_UP = 0x1;
@@ -73,9 +73,28 @@ export const delLink = request("RTM_DELLINK", 17, link);
 export const getLink = request("RTM_GETLINK", 18, link);
 export const setLink = request("RTM_SETLINK", 19, link);
 
+/**
+ * What IPv4 keeps of an interface, as it is set. The kernel tells of it in another layout (inet_fill_link_af in
+ * net/ipv4/devinet.c).
+ */
+const inetConf = attrs({ arpNotify: [22, u32] }); // IPV4_DEVCONF_ARP_NOTIFY
+const linkInet = body(
+  ifinfomsg,
+  // IFLA_AF_SPEC, AF_INET, IFLA_INET_CONF
+  attrs({ afSpec: [26, attrs({ inet: [2, attrs({ conf: [1, inetConf] })] })] }),
+);
+/** Changes a link and what IPv4 keeps of it. */
+export const newLinkInet = request("RTM_NEWLINK", 16, linkInet);
+
 /** What stands at the beginning of a link's message: reading the rest of it takes fifty times as long. */
 export const linkHead = body(ifinfomsg, attrs({ ifname: common.ifname, operstate: [16, u8] })); // IFLA_OPERSTATE
 export const getLinkHead = request("RTM_GETLINK", 18, linkHead);
+
+/** The link that an announcement is about; undefined for one of another family, as AF_BRIDGE tells of ports. */
+export function announcedLink({ bytes, start, end }: Message): number | undefined {
+  if (end - start < ifinfomsg.size) throw new RangeError(`${end - start} bytes where a link was expected`);
+  return bytes[start] === AF_UNSPEC ? get32(bytes, start + 4) : undefined;
+}
 
 /** Names that a link has beside its own; a look-up by name finds it under each (Linux 5.5). */
 const linkNames = body(

@@ -62,8 +62,9 @@ export function writeMessage<T>(out: Writer, what: Request<T>, flags: number, se
 /** The messages of one datagram. */
 export function readMessages(bytes: Uint8Array): Message[] {
   const messages: Message[] = [];
-  for (let at = 0; at < bytes.length; ) {
-    const left = bytes.length - at;
+  const { length: size } = bytes;
+  for (let at = 0; at < size; ) {
+    const left = size - at;
     const length = left < NLMSG_HDRLEN ? 0 : u32.get(bytes, at);
     if (length < NLMSG_HDRLEN || length > left) {
       throw new RangeError(`nlmsg_len ${length} is out of range [${NLMSG_HDRLEN}, ${left}]`);

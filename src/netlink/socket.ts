@@ -45,6 +45,7 @@ export class Socket {
   readonly fd: number;
   readonly #host: Host;
   #seq = 0;
+  #netnsCookie: string | undefined;
 
   private constructor(host: Host, fd: number) {
     this.#host = host;
@@ -78,9 +79,11 @@ export class Socket {
 
   /** The namespace's cookie, unique while the machine is up (Linux 5.14), as decimal text; undefined before that. */
   netnsCookie(): string | undefined {
+    if (this.#netnsCookie !== undefined) return this.#netnsCookie;
     const cookie = this.#host.getsockopt(this.fd, SOL_SOCKET, SO_NETNS_COOKIE, 8);
     if (typeof cookie === "number") return undefined;
-    return new DataView(cookie.buffer, cookie.byteOffset).getBigUint64(0, true).toString();
+    this.#netnsCookie = new DataView(cookie.buffer, cookie.byteOffset).getBigUint64(0, true).toString();
+    return this.#netnsCookie;
   }
 
   /** Sends and returns what the kernel says, success or not. For requests whose refusal is expected. */
@@ -192,7 +195,7 @@ export class Socket {
   #receive(last: (message: Message) => boolean): void {
     for (;;) {
       const datagram = ok(this.#host.recv(this.fd, ANSWER_TIMEOUT_MS), "recv", "netlink");
-      for (const message of readMessages(datagram as Uint8Array)) if (last(message)) return;
+      if (readMessages(datagram as Uint8Array).some(last)) return;
     }
   }
 }

@@ -3,7 +3,8 @@
 
 import { describeErrno } from "../errno.ts";
 import { type Errno, type Host, OWN_NETNS } from "../host.ts";
-import { AF_BRIDGE } from "./if-bridge.ts";
+import { formatHex } from "../net/hex.ts";
+import { AF_BRIDGE, delBridgePort, getBridgePorts, setBridgePort } from "./if-bridge.ts";
 import {
   type Message,
   NLM_F_ACK,
@@ -73,19 +74,20 @@ function namesOf(flags: number): string[] {
   return [...names.map(([, name]) => name), ...(isDump ? ["DUMP"] : [])];
 }
 
+const portRequests = [setBridgePort, delBridgePort, getBridgePorts];
+
 /** The row of the tables for a message. Links and bridge ports share types, and differ in the family. */
 function requestOf({ type, bytes, start, end }: Message, protocol: number): Request<unknown> | undefined {
   const isRoute = protocol === NETLINK_ROUTE;
-  const rows = requests.filter((row) => row.type === type && row.name.startsWith("RTM_") === isRoute);
-  const family = end > start ? bytes[start]! : 0;
-  return isRoute && family === AF_BRIDGE ? rows.at(-1) : rows[0];
+  const isPort = isRoute && end > start && bytes[start] === AF_BRIDGE;
+  const rows = isPort ? [...portRequests, ...requests] : requests;
+  return rows.find((row) => row.type === type && row.name.startsWith("RTM_") === isRoute);
 }
 
 /** A body as JSON can hold it. */
 function readable(value: unknown): unknown {
   if (typeof value === "bigint") return value.toString();
-  if (value instanceof Uint8Array)
-    return [...value].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+  if (value instanceof Uint8Array) return formatHex(value, value.length);
   if (Array.isArray(value)) return value.map(readable);
   if (typeof value !== "object" || value === null) return value;
   return Object.fromEntries(Object.entries(value).map(([key, each]) => [key, readable(each)]));

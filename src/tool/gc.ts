@@ -26,7 +26,9 @@ import { complain, Progress, print } from "./terminal.ts";
 const LOCK_TIMEOUT_MS = 30_000;
 
 function callerOf(session: Session, network: string): Caller {
+  const homeCookie = session.route("host").netnsCookie();
   return {
+    ...(homeCookie === undefined ? {} : { homeCookie }),
     linkExists: (containerId, ifname) =>
       session.findLink("host", hostVethName(session.host, { network, containerId, ifname })) !== undefined,
   };

@@ -110,6 +110,7 @@ const lines: { readonly [K in Step["kind"]]: (step: Of<K>, setting: Setting) => 
       words(`ip -n ${netns} addr add ${address} dev ${name}`, !dad && address.includes(":") && "nodad"),
     ),
     `ip -n ${netns} link set ${name} up`,
+    ...(addresses.length > 0 ? [`ip netns exec ${netns} sysctl -w net/ipv4/conf/${name}/arp_notify=1`] : []),
   ],
   route: (step, { netns }) => [`ip -n ${netns} route add ${formatRoute(step)}`],
   gateway: ({ link, address, force, siblings }) => [

@@ -210,6 +210,7 @@ describe("a caller that makes the links", () => {
   const links = new Set<string>();
   const caller = (netnsCookie: string): Caller => ({
     netnsCookie,
+    homeCookie: "1",
     linkExists: (id, ifname) => links.has(`${id}/${ifname}`),
   });
   /** Both addresses held by containers of the bridge. */
@@ -257,6 +258,14 @@ describe("a caller that makes the links", () => {
     change(host);
     expect(failure(() => another(host)).message).toContain("no IP addresses available");
     expect(Object.keys(leases(host))).toEqual(["10.1.2.2", "10.1.2.3"]);
+  });
+
+  it("does not get the address of one that another namespace's plugin made", () => {
+    const host = full();
+    host.remove(netns);
+    links.delete("a/eth0");
+    const elsewhere = { ...caller("13"), homeCookie: "2" };
+    expect(failure(() => another(host, elsewhere)).message).toContain("no IP addresses available");
   });
 
   it("does not count for one that knows no links", () => {

@@ -20,6 +20,7 @@ const headers = [
   "linux/if_addr.h",
   "linux/if_bridge.h",
   "linux/if_link.h",
+  "linux/ip.h",
   "linux/net_namespace.h",
   "linux/netfilter.h",
   "linux/netfilter/nf_nat.h",
@@ -79,7 +80,7 @@ function rowsOf(file: string, lines: readonly string[]): Claim[] {
     );
     if (numbers.length === 0) return [];
     const words = comment ?? (isComment(lines[index - 1]) ? lines[index - 1]! : "");
-    const names = words.match(/\b[A-Z]+_[A-Z_\d]+\b/g) ?? [];
+    const names = words.match(/\b[A-Z][A-Z\d]*_[A-Z_\d]+\b/g) ?? [];
     expect(names, `${file}: one constant for each number of \`${line.trim()}\``).toHaveLength(numbers.length);
     return numbers.map((each, at) => ({ ...each, name: names[at]! }));
   });
