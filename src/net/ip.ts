@@ -31,7 +31,7 @@ function readDotted(text: string, at: number, into: Uint8Array, offset: number):
 }
 
 /** The value of a hexadecimal digit, given as its code; −1 for any other character. */
-export function hexDigit(char: number): number {
+function hexDigit(char: number): number {
   if (char >= zero && char <= nine) return char - zero;
   const lower = char | 0x20;
   return lower >= 97 && lower <= 102 ? lower - 87 : -1;
