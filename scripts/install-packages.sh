@@ -4,6 +4,8 @@ set -eu
 [ "$(id -u)" -eq 0 ] || exec sudo "$0" "$@"
 
 export DEBIAN_FRONTEND=noninteractive
-apt-get update
-apt-get install -y --no-install-recommends \
-    iproute2 util-linux nftables iptables busybox-static strace containerd runc podman qemu-system-x86 "$@"
+# A mirror may fail once, and another apt may be at work on a machine that has just started.
+apt() { apt-get -o Acquire::Retries=5 -o DPkg::Lock::Timeout=300 "$@"; }
+apt update
+apt install -y --no-install-recommends \
+    iproute2 util-linux procps nftables iptables busybox-static strace containerd runc podman qemu-system-x86 "$@"

@@ -21,7 +21,7 @@ trap 'rm -rf "$staging"' EXIT
 # The package of that name is empty and depends on the newest kernel.
 image=$(LC_ALL=C apt-cache depends "$package" | sed -n 's/.*Depends: \(linux-image-[0-9].*\)/\1/p')
 [ -n "$image" ] || fail "apt knows no $package: run apt-get update, on Debian amd64"
-(cd "$staging" && apt-get download -q -o APT::Sandbox::User=root "$image" >&2) ||
+(cd "$staging" && apt-get download -q -o APT::Sandbox::User=root -o Acquire::Retries=5 "$image" >&2) ||
     fail "cannot download $image; if it is gone from the archive, run apt-get update"
 dpkg-deb -x "$staging/$image"_*.deb "$staging/package"
 

@@ -1,6 +1,7 @@
 // A container that is made anew, without a DEL, right after its namespace went away: the kernel takes the old pair later,
 // and until then its host's end has the name that the new one needs.
 
+import { once } from "node:events";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { attachment } from "../support/network.ts";
 import { Sandbox } from "../support/sandbox.ts";
@@ -116,19 +117,24 @@ describe("ADD while the kernel has yet to take the old pair", () => {
 });
 
 describe("ADD while a process holds the old namespace", () => {
-  const hold = (seconds: number) =>
-    node.sh(
-      `ip netns exec c1 sleep ${seconds} >/dev/null 2>&1 & sleep 0.1; ip netns del c1; ip netns add c1`,
-    );
+  /** Gives c1 another namespace while a process is still in the old one. */
+  const hold = async (seconds: number) => {
+    const holder = node.start("sh", ["-c", `echo held; exec sleep ${seconds}`], { netns: "c1" });
+    await once(holder.stdout!, "data");
+    node.sh("ip netns del c1; ip netns add c1");
+    return holder;
+  };
 
-  it("waits for one that ends soon", () => {
+  it("waits for one that ends soon", async () => {
     add(CONF);
-    hold(0.6);
+    await hold(0.6);
     expectOnlyOne(CONF, add(CONF));
   });
 
-  it("fails after a while where it does not end, and takes nothing from it", () => {
-    const [before] = [add(CONF), hold(5)].map(() => node.snapshot());
+  it("fails after a while where it does not end, and takes nothing from it", async () => {
+    add(CONF);
+    const holder = await hold(60);
+    const before = node.snapshot();
     const started = performance.now();
     expect(run("ADD", CONF).json).toMatchObject({
       code: 100,
@@ -136,6 +142,7 @@ describe("ADD while a process holds the old namespace", () => {
     });
     expect(performance.now() - started).toBeGreaterThan(1900);
     expect(node.snapshot()).toEqual(before);
+    holder.kill("SIGKILL");
   });
 
   it("fails at once where its path still leads to it", () => {

@@ -1,7 +1,11 @@
 // What a hostile container, configuration or user of the host may try, and what must come of it: nothing outside the
 // plugin's own files is written, no program but a delegate is run, nobody configures the host by a router advertisement.
 
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { compile } from "../support/c-program.ts";
 import { attachment, dualStack } from "../support/network.ts";
 import type { PluginCall } from "../support/node.ts";
 import { Sandbox } from "../support/sandbox.ts";
@@ -146,18 +150,14 @@ describe("programs", () => {
   });
 });
 
-/** A router advertisement (RFC 4861, 4.2) with a prefix and a lifetime, from the container to all nodes. */
-const ADVERTISE = `
-import socket, struct, sys
-s = socket.socket(socket.AF_INET6, socket.SOCK_RAW, socket.IPPROTO_ICMPV6)
-s.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_HOPS, 255)
-index = socket.if_nametoindex("eth0")
-prefix = struct.pack("!BBBBIII", 3, 4, 64, 0xC0, 3600, 3600, 0) + socket.inet_pton(socket.AF_INET6, "2001:db8:bad::")
-packet = struct.pack("!BBHBBHII", 134, 0, 0, 64, 0, 1800, 0, 0) + prefix
-s.sendto(packet, ("ff02::1", 0, 0, index))
-`;
-
 describe("router advertisements", () => {
+  const tools = mkdtempSync(join(tmpdir(), "cni-bridge-containment-"));
+  let advertise: string;
+  beforeAll(() => {
+    advertise = compile("advertise", tools);
+  });
+  afterAll(() => rmSync(tools, { recursive: true }));
+
   it("from a container change neither the host's routes nor its addresses (CVE-2020-10749)", () => {
     expect(run("ADD").status).toBe(0);
     const state = () => node.sh("ip -6 route show default; ip -6 -o addr show scope global");
@@ -171,9 +171,9 @@ describe("router advertisements", () => {
       ip link add w0 type veth peer name w1 netns witness
       ip link set w0 master br0 up
       nsenter --net=/run/netns/witness sh -c 'echo 2 >/proc/sys/net/ipv6/conf/w1/accept_ra; ip link set w1 up'`);
-    const deadline = Date.now() + 15_000;
+    const deadline = Date.now() + 30_000;
     for (;;) {
-      node.must("python3", ["-c", ADVERTISE], { netns: "c1" });
+      node.must(advertise, ["eth0"], { netns: "c1" });
       if (node.sh("ip -6 route show default", { netns: "witness" }).includes("proto ra")) break;
       expect(Date.now()).toBeLessThan(deadline);
     }

@@ -1,10 +1,10 @@
 // Unusual hosts: a clear error or a working ADD, never half an attachment. Whether a container works is asked of ping.
 
-import { spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { compile } from "../support/c-program.ts";
 import { attachment, dualStack } from "../support/network.ts";
 import type { PluginCall, PluginEnded } from "../support/node.ts";
 import { Sandbox } from "../support/sandbox.ts";
@@ -13,7 +13,6 @@ const CONF = dualStack(41);
 const IPV4 = { ...CONF, ipam: { type: "host-local", ranges: [[{ subnet: "10.41.0.0/24" }]] } };
 const CALL = attachment("c1");
 
-const SECCOMP_SOURCE = new URL("../support/seccomp.c", import.meta.url).pathname;
 const tools = mkdtempSync(join(tmpdir(), "cni-bridge-hosts-"));
 afterAll(() => rmSync(tools, { recursive: true }));
 
@@ -247,16 +246,15 @@ describe("a user namespace without host root", () => {
 });
 
 describe("a seccomp filter", () => {
-  const launcher = join(tools, "seccomp");
-  const built = spawnSync("gcc", ["-O2", "-Wall", "-Werror", "-static", "-o", launcher, SECCOMP_SOURCE], {
-    encoding: "utf8",
+  let launcher: string;
+  beforeAll(() => {
+    launcher = compile("seccomp", tools);
   });
 
   it.each([
     ["like a runtime's default, as old runtimes refuse", "1"],
     ["like a runtime's default, as new runtimes refuse", "38"],
   ])("%s", (_, errno) => {
-    expect(built.stderr).toBe("");
     const under = [launcher, errno];
     const probe = node.run(launcher, [errno, "busybox", "chroot", "/", "true"]);
     expect(probe.status).toBe(0);

@@ -1,5 +1,7 @@
 // pruneBridge: the bridge goes with its last container, and no ADD suffers from that. Oracles: ip, and ping.
 
+import { once } from "node:events";
+import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { vlanPortName } from "../../src/net/names.ts";
 import { REFERENCE } from "../support/executables.ts";
@@ -182,13 +184,17 @@ describe("many at once", () => {
   });
 });
 
-it("waits for whoever holds the bridge", () => {
+it("waits for whoever holds the bridge", async () => {
   add(CONF);
-  const holder = node.start("flock", ["/run/cni-bridge/.br0.lock", "sleep", "2"]);
-  node.sh("until ! flock -n /run/cni-bridge/.br0.lock true; do sleep 0.05; done");
-  const start = performance.now();
-  del(CONF);
-  expect(performance.now() - start).toBeGreaterThan(500);
+  const holder = node.start("flock", ["/run/cni-bridge/.br0.lock", "sh", "-c", "echo held; read -r _"]);
+  await once(holder.stdout!, "data");
+  let ended = false;
+  const deleting = node.pluginAsync("bridge", "DEL", CONF, attachment("c1")).finally(() => {
+    ended = true;
+  });
+  await sleep(500);
+  expect(ended).toBe(false);
+  holder.stdin!.end("\n");
+  expect(await deleting).toMatchObject(SILENT);
   expect(links()).toEqual([]);
-  holder.kill();
 });

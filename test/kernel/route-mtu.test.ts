@@ -9,7 +9,8 @@ const ATTACHMENT = attachment("c1");
 const KERNEL_DEFAULT = 1500;
 
 let node: Sandbox;
-const add = (conf: object = CONF) => resultOf(node.plugin("bridge", "ADD", conf, ATTACHMENT));
+const add = (conf: object = CONF, env: Record<string, string> = {}) =>
+  resultOf(node.plugin("bridge", "ADD", conf, attachment("c1", { env })));
 const mtuOf = (ifname: string, netns?: string): number =>
   node.json(`ip -j link show dev ${ifname}`, netns === undefined ? {} : { netns })[0].mtu;
 /** An interface with an address of each family, so that routes may lead through it. */
@@ -87,7 +88,7 @@ describe('mtu "auto"', () => {
     ).toMatchObject({ status: 0 });
   });
 
-  it("finds the default route among many others in no time", () => {
+  it("finds the default route without reading many others", () => {
     const many = (table: string) =>
       Array.from(
         { length: 50_000 },
@@ -95,10 +96,12 @@ describe('mtu "auto"', () => {
       );
     node.must("ip", ["-batch", "-"], { input: many("table 77").join("\n") });
     node.sh("ip route add default via 192.0.2.2");
-    const start = performance.now();
-    add();
+    add(CONF, { CNI_BRIDGE_TRACE: "/run/trace" });
     expect(mtuOf("eth0", "c1")).toBe(1400);
-    expect(performance.now() - start).toBeLessThan(1000);
+    // The messages of the whole ADD, to the kernel and from it.
+    const messages = Number(node.sh("wc -l </run/trace"));
+    expect(messages).toBeGreaterThan(10);
+    expect(messages).toBeLessThan(200);
   });
 
   it.each([

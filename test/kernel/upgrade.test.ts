@@ -159,7 +159,7 @@ describe("DEL by ours of a container of the reference leaves nothing", () => {
     }
     // The kernel takes a while over a namespace.
     node.sh(
-      'for i in $(seq 50); do [ -n "$(ip -o link show type veth)" ] || exit 0; sleep 0.1; done; exit 1',
+      'for i in $(seq 300); do [ -n "$(ip -o link show type veth)" ] || exit 0; sleep 0.1; done; exit 1',
     );
     expect(node.sh("ls -A /run/cni-bridge 2>/dev/null || true")).toBe("");
   });

@@ -159,7 +159,7 @@ async function connectLan(node: Sandbox): Promise<() => Promise<void>> {
     node.start("busybox", ["udhcpd", "-f", "/run/udhcpd.conf"], { netns: "lan" }, "ignore"),
     node.start(`${REFERENCE}/dhcp`, ["daemon"], {}, "ignore"),
   ];
-  node.sh("for i in $(seq 50); do [ -S /run/cni/dhcp.sock ] && exit; sleep 0.1; done; exit 1");
+  node.sh("for i in $(seq 300); do [ -S /run/cni/dhcp.sock ] && exit; sleep 0.1; done; exit 1");
   return async () => {
     for (const server of servers) {
       const closed = once(server, "close");

@@ -13,7 +13,7 @@ import { Sandbox } from "./sandbox.ts";
 
 const SOCKET = "/run/containerd.sock";
 const ENV = { CONTAINERD_ADDRESS: SOCKET, CONTAINERD_SNAPSHOTTER: "native" };
-const START_TIMEOUT_MS = 30_000;
+const START_TIMEOUT_MS = 120_000;
 /** The plugins of containernetworking that the CRI or a test's network starts besides ours. */
 const STOCK = ["loopback", "portmap"];
 

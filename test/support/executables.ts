@@ -49,21 +49,31 @@ function missing(directory: string, names: readonly string[]): string[] {
   return names.filter((name) => !existsSync(join(directory, name)));
 }
 
+/** Modules come over the network, which may fail once. */
+const INSTALL_TRIES = 3;
+
+function goInstall(path: string, directory: string): void {
+  for (let tries = 1; ; tries++) {
+    const ended = spawnSync("go", ["install", path], {
+      env: { ...process.env, GOBIN: directory, CGO_ENABLED: "0", GOFLAGS: "-mod=mod" },
+      encoding: "utf8",
+    });
+    if (ended.error !== undefined)
+      throw new Error(
+        `the reference plugins are built with Go 1.24 or newer, see https://go.dev/dl (${ended.error.message})`,
+      );
+    if (ended.status === 0) return;
+    if (tries === INSTALL_TRIES) throw new Error(`go install ${path}: ${ended.stderr}`);
+  }
+}
+
 /** Builds in a directory of its own and renames each, so that two runs at once cannot meet a half-done one. */
 function installReference(paths: readonly string[]): void {
   mkdirSync(CACHED, { recursive: true });
   const staging = mkdtempSync(`${CACHED}.`);
   try {
     for (const path of paths) {
-      const ended = spawnSync("go", ["install", path], {
-        env: { ...process.env, GOBIN: staging, CGO_ENABLED: "0", GOFLAGS: "-mod=mod" },
-        encoding: "utf8",
-      });
-      if (ended.error !== undefined)
-        throw new Error(
-          `the reference plugins are built with Go 1.24 or newer, see https://go.dev/dl (${ended.error.message})`,
-        );
-      if (ended.status !== 0) throw new Error(`go install ${path}: ${ended.stderr}`);
+      goInstall(path, staging);
       renameSync(join(staging, executable(path)), join(CACHED, executable(path)));
     }
   } finally {
@@ -72,7 +82,7 @@ function installReference(paths: readonly string[]): void {
 }
 
 /** What a tier starts besides the plugins; scripts/install-packages.sh gets all of it. */
-const SANDBOX = ["unshare", "nsenter", "ip", "bridge", "nft", "iptables", "busybox", "bash"];
+const SANDBOX = ["unshare", "nsenter", "ip", "bridge", "nft", "iptables", "busybox", "bash", "sysctl"];
 const COMMANDS: Readonly<Record<string, readonly string[]>> = {
   kernel: [...SANDBOX, "strace"],
   faults: [...SANDBOX, "strace"],

@@ -35,7 +35,7 @@ export function attach(node: Sandbox, conf: object, id: string, by: "ours" | "re
 /** Deletes the namespace of a container whose runtime has forgotten it, and waits for its link to go. */
 export async function kill(node: Sandbox, { id, veth }: Attached): Promise<void> {
   node.delNetns(id);
-  const deadline = performance.now() + 10_000;
+  const deadline = performance.now() + 30_000;
   while (node.run("ip", ["link", "show", "dev", veth]).status === 0) {
     if (performance.now() > deadline) throw new Error(`${veth} is still there`);
     await new Promise((resolve) => setTimeout(resolve, 20));
