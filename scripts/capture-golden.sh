@@ -50,7 +50,7 @@ answered() {
 
 ip netns add c1
 sent bridge-add ip link add br0 up address 02:00:00:00:00:01 mtu 1400 type bridge
-sent veth-add ip link add host0 up address 02:00:00:00:00:02 mtu 1400 txqueuelen 100 master br0 \
+sent veth-add ip link add host0 up address 02:00:00:00:00:02 mtu 1400 master br0 \
     type veth peer name eth0 address 02:00:00:00:00:03 mtu 1400 netns c1
 ip -n c1 link set eth0 up
 sent link-set-master ip link set dev host0 master br0
@@ -119,4 +119,3 @@ sent rule-delete nft delete rule bridge nat one handle 4
 nft flush chain bridge nat one
 nft flush chain bridge nat PREROUTING
 sent chain-delete nft delete chain bridge nat one
-sent table-delete nft delete table bridge nat

@@ -64,9 +64,6 @@ const table: readonly (readonly [number, string, string])[] = [
 
 export const EPERM = 1;
 export const ENOENT = 2;
-export const ESRCH = 3;
-export const EINTR = 4;
-export const EAGAIN = 11;
 export const EACCES = 13;
 export const EBUSY = 16;
 export const EEXIST = 17;
@@ -74,38 +71,20 @@ export const ENODEV = 19;
 export const ENOTDIR = 20;
 export const EISDIR = 21;
 export const EINVAL = 22;
-export const ENFILE = 23;
-export const EMFILE = 24;
-export const ENOSPC = 28;
+export const ETXTBSY = 26;
 export const EROFS = 30;
 export const ERANGE = 34;
-export const EPIPE = 32;
-export const ENOTEMPTY = 39;
 export const ELOOP = 40;
+export const ERESTART = 85;
+export const EPROTONOSUPPORT = 93;
 export const EOPNOTSUPP = 95;
 export const EAFNOSUPPORT = 97;
-export const EADDRNOTAVAIL = 99;
-export const ENETDOWN = 100;
 export const ENETUNREACH = 101;
 export const ENOBUFS = 105;
-export const ENOTCONN = 107;
 export const ETIMEDOUT = 110;
 export const EHOSTUNREACH = 113;
-export const EALREADY = 114;
-export const ERESTART = 85;
-export const EXDEV = 18;
-export const ETXTBSY = 26;
-export const EPROTONOSUPPORT = 93;
-export const ENXIO = 6;
-export const ENAMETOOLONG = 36;
-export const ENOSYS = 38;
 
-/** `EEXIST`, or `errno 4095` for a number that is not in the table. */
-export function errnoName(errno: number): string {
-  return table.find(([number]) => number === errno)?.[1] ?? `errno ${errno}`;
-}
-
-/** `EEXIST (file exists)`. */
+/** `EEXIST (file exists)`, or `errno 4095` for a number that is not in the table. */
 export function describeErrno(errno: number): string {
   const row = table.find(([number]) => number === errno);
   return row === undefined ? `errno ${errno}` : `${row[1]} (${row[2]})`;

@@ -46,6 +46,36 @@ describe("src/", () => {
     expect(wrong).toEqual([]);
   });
 
+  it("exports only what another file imports", () => {
+    const project = new URL("../", import.meta.url).pathname;
+    const users = ["src", "test", "bench", "scripts"].flatMap((folder) =>
+      readdirSync(join(project, folder), { recursive: true, encoding: "utf8" })
+        .filter((path) => /\.(ts|mjs)$/.test(path))
+        .map((path) => join(folder, path)),
+    );
+    const used = new Set<string>();
+    for (const user of users) {
+      const text = readFileSync(join(project, user), "utf8");
+      const statements = /^import (?:type )?(?:\w+, )?(?:\{([^}]*)\}|(\*) as \w+) from "(\.[^"]+)";/gm;
+      for (const [, names, all, target] of text.matchAll(statements)) {
+        // A test that reads a whole table of numbers uses none of them.
+        if (all !== undefined && !user.startsWith("src/")) continue;
+        for (const name of (all ?? names!).split(",")) {
+          const own = name.trim().replace(/^type | as .*/g, "");
+          used.add(`${normalize(join(dirname(user), target!))} ${own}`);
+        }
+      }
+    }
+    const exported = [...sources].flatMap(([path, text]) =>
+      [...text.matchAll(/^export (?:const|function|class|interface|type) (\w+)/gm)].map(
+        ([, name]) => [`src/${path}`, name] as const,
+      ),
+    );
+    expect(exported.length).toBeGreaterThan(300);
+    const unused = exported.filter(([file, name]) => !used.has(`${file} ${name}`) && !used.has(`${file} *`));
+    expect(unused).toEqual([]);
+  });
+
   it("has no circle of imports inside a folder", () => {
     const circles: string[] = [];
     const done = new Set<string>();

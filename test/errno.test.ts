@@ -7,7 +7,10 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import * as errno from "../src/errno.ts";
 
-const { describeErrno, errnoName, ...constants } = errno;
+const { describeErrno, ...constants } = errno;
+
+/** Its name, or `errno 4095`. */
+const errnoName = (number: number) => describeErrno(number).replace(/ \(.*/, "");
 
 /** Every errno that the table knows: [number, name, words]. */
 const known = Array.from({ length: 4096 }, (_, number) => number)
@@ -65,6 +68,6 @@ ${lines.join("\n")}
   });
 
   it("shows a number that it does not know", () => {
-    expect([errnoName(4095), describeErrno(4095)]).toEqual(["errno 4095", "errno 4095"]);
+    expect(describeErrno(4095)).toBe("errno 4095");
   });
 });

@@ -73,7 +73,7 @@ function callerOf(session: Session, { name: network, ...made }: Request): Caller
 }
 
 /** What IPAM assigned, and how to give just that back. */
-export interface Allocation {
+interface Allocation {
   readonly result: Result;
   readonly undo: () => void;
 }

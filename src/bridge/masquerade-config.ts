@@ -5,9 +5,9 @@ import { formatPrefix, network, parsePrefix } from "../net/ip.ts";
 import type { Keys } from "./config.ts";
 
 export const ipMasqBackends = ["nftables", "iptables"] as const;
-export type IpMasqBackend = (typeof ipMasqBackends)[number];
+type IpMasqBackend = (typeof ipMasqBackends)[number];
 export const families = ["ipv4", "ipv6"] as const;
-export type IpMasqFamily = (typeof families)[number];
+type IpMasqFamily = (typeof families)[number];
 
 export interface MasqueradeConfig {
   readonly ipMasq: boolean;

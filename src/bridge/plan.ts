@@ -22,7 +22,7 @@ function sysctlOfPair(where: SysctlStep["where"], key: string, value: string): S
 }
 
 /** What of a configuration the plan of the host's side needs. */
-export type PlannedHost = HostConfig & Pick<Config, "bridge" | "macspoofchk">;
+type PlannedHost = HostConfig & Pick<Config, "bridge" | "macspoofchk">;
 
 /** The bridge with its uplink. `size`: the MTU of what is made, undefined: the kernel's. */
 export function planBridge(config: PlannedHost, mac: string, size: number | undefined): Step[] {

@@ -16,7 +16,7 @@ import { planBridge, planGateways, planMasquerade, planPort } from "./plan.ts";
 import { listNetworks, listRecords } from "./record.ts";
 
 /** A step of the plan, or the port's place in the bridge, which ADD gives a pair at birth. */
-export type HostStep = Step | membership.MembershipStep;
+type HostStep = Step | membership.MembershipStep;
 
 /** What the host ought to have for an attachment, in the order in which it is made. `hostName`: its end of the pair. */
 export function planHostSide(host: Host, record: AttachmentRecord, hostName: string): HostStep[] {

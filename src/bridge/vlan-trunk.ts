@@ -3,7 +3,7 @@
 import type { Findings } from "../cni/shape.ts";
 import type { VlanRange } from "../kernel/vlan.ts";
 
-export interface TrunkItem {
+interface TrunkItem {
   readonly minID?: number;
   readonly maxID?: number;
   readonly id?: number;

@@ -4,13 +4,13 @@
 // that ADD can refuse and DEL can go on with the rest.
 
 /** One thing that is wrong: `ipam.ranges[1][0].subnet`, `must be a string, not 5`. */
-export interface Problem {
+interface Problem {
   readonly path: string;
   readonly message: string;
 }
 
 /** A key that no row describes, with the keys that exist beside it. */
-export interface UnknownKey {
+interface UnknownKey {
   readonly path: string;
   /** The last part of the path, which may itself hold dots. */
   readonly key: string;

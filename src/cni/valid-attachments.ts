@@ -6,7 +6,7 @@ import { findKey } from "./json.ts";
 import type { Request } from "./request.ts";
 import { array, type Findings, object, string } from "./shape.ts";
 
-export type IsValid = (attachment: { readonly containerId: string; readonly ifname: string }) => boolean;
+type IsValid = (attachment: { readonly containerId: string; readonly ifname: string }) => boolean;
 
 const shape = array(object({ containerID: string, ifname: string }, { open: true }));
 

@@ -12,7 +12,7 @@ export interface Stretch {
 }
 
 /** A stretch of addresses that may be given out, in one range. */
-export interface Free extends Stretch {
+interface Free extends Stretch {
   readonly range: Range;
 }
 

@@ -42,7 +42,7 @@ export interface Remains {
 }
 
 /** All that a scan found. */
-export interface Ledger {
+interface Ledger {
   /** By `formatOwner`. */
   readonly attachments: ReadonlyMap<string, Attachment>;
   readonly remains: readonly Remains[];

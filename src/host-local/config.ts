@@ -16,7 +16,7 @@ import { readSets, runtimeSets, singleRange, writtenSets } from "./configured-se
 import type { RangeSet } from "./ranges.ts";
 
 /** Where the leases are and how to treat them: what every verb needs. */
-export interface StoreConfig {
+interface StoreConfig {
   /** The network's directory. */
   readonly path: string;
   readonly lockTimeoutMs: number;

@@ -11,7 +11,7 @@ interface WrittenRange {
   readonly path: string;
   readonly text: RangeText;
 }
-export type WrittenSet = readonly WrittenRange[];
+type WrittenSet = readonly WrittenRange[];
 
 const rangeText = object(keys);
 const writtenRange: Shape<WrittenRange> = formed(rangeText.form!, (value, path, findings) => {

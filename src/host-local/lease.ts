@@ -28,7 +28,7 @@ export function parseLease(text: string): Owner | undefined {
  * Under the lock it is never a lease half written: the reference holds the lock while it writes, and we link finished
  * files into place.
  */
-export function isBlank(text: string): boolean {
+function isBlank(text: string): boolean {
   return text.replaceAll("\0", "").trim() === "";
 }
 

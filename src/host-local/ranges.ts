@@ -38,7 +38,7 @@ export interface Range {
 export type RangeSet = readonly Range[];
 
 /** Takes what is wrong with one key of a range. */
-export type Note = (key: keyof RangeText, message: string) => void;
+type Note = (key: keyof RangeText, message: string) => void;
 
 function parseSubnet(text: string, note: Note): Prefix | undefined {
   const subnet = parsePrefix(text);

@@ -42,7 +42,7 @@ export interface LeaseFile {
   readonly mtimeMs: number;
 }
 
-export interface StoreOptions {
+interface StoreOptions {
   /** What to make if it is missing. Where a directory is missing and not to be made, there is no store. */
   readonly make: "directory and lock" | "lock" | "nothing";
   readonly lockTimeoutMs: number;

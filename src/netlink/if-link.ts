@@ -6,7 +6,6 @@ import { type Message, request } from "./message.ts";
 
 export const AF_UNSPEC = 0;
 export const IFF_UP = 0x1;
-export const IFF_LOWER_UP = 0x10000;
 export const IFF_PROMISC = 0x100;
 /** IFLA_OPERSTATE, RFC 2863: packets pass. */
 export const IF_OPER_UP = 6;
@@ -30,7 +29,6 @@ const common = {
   address: [1, bytes], // IFLA_ADDRESS
   ifname: [3, str], // IFLA_IFNAME
   mtu: [4, u32], // IFLA_MTU
-  txqlen: [13, u32], // IFLA_TXQLEN
   netNsFd: [28, u32], // IFLA_NET_NS_FD
 } as const;
 
@@ -61,7 +59,6 @@ export const link = body(
     ],
     // IFLA_LINKINFO once more: IFLA_INFO_SLAVE_KIND, IFLA_INFO_SLAVE_DATA
     slaveinfo: [18, attrs({ kind: [4, str], data: [5, brport] })],
-    promiscuity: [30, u32], // IFLA_PROMISCUITY
     linkNetnsid: [37, i32], // IFLA_LINK_NETNSID
     extMask: [29, u32], // IFLA_EXT_MASK
   }),
@@ -71,7 +68,6 @@ export type Link = Infer<typeof link>;
 export const newLink = request("RTM_NEWLINK", 16, link);
 export const delLink = request("RTM_DELLINK", 17, link);
 export const getLink = request("RTM_GETLINK", 18, link);
-export const setLink = request("RTM_SETLINK", 19, link);
 
 /**
  * What IPv4 keeps of an interface, as it is set. The kernel tells of it in another layout (inet_fill_link_af in

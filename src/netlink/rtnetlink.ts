@@ -10,7 +10,6 @@ export const RTPROT_BOOT = 3;
 /** Learnt from a router advertisement. */
 export const RTPROT_RA = 9;
 export const RT_SCOPE_UNIVERSE = 0;
-export const RT_SCOPE_LINK = 253;
 export const RTN_UNICAST = 1;
 export const RTN_LOCAL = 2;
 /** Multicast group of the announcements of IPv6 routes. */
@@ -74,7 +73,7 @@ export const getDefaultRoute = request<KernelRoute | undefined>("RTM_GETROUTE", 
 });
 
 const rtgenmsg = struct({ family: u8, pad1: u8, pad2: u8, pad3: u8 });
-export const netnsId = body(
+const netnsId = body(
   rtgenmsg,
   attrs({
     nsid: [1, i32], // NETNSA_NSID

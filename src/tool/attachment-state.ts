@@ -26,7 +26,7 @@ export interface Evidence {
   readonly home: boolean;
 }
 
-export interface Verdict {
+interface Verdict {
   readonly state: State;
   /** What the state was concluded from. */
   readonly because: string;

@@ -3,7 +3,7 @@
 import type { KeyDocs, Limits } from "./key-docs.ts";
 
 /** docs/configuration.md has a table for each group. */
-export const bridgeGroups = ["network", "link", "masquerade", "log"] as const;
+const bridgeGroups = ["network", "link", "masquerade", "log"] as const;
 
 /** An interface's name, as src/bridge/config-rules.ts has it. */
 const linkName: Limits = { minLength: 1, maxLength: 15, pattern: "^[!-$&-.0-9;-~]+$" };

@@ -12,7 +12,7 @@ export interface Option {
 }
 
 /** A call to learn from: the words as typed behind "cni-bridge", and what it is for. */
-export interface Example {
+interface Example {
   readonly words: string;
   readonly purpose: string;
 }

@@ -10,7 +10,7 @@ import { hostLocalDocs } from "./host-local-keys.ts";
 import type { KeyDoc, KeyDocs } from "./key-docs.ts";
 import { listDocs, listShape, pluginDocs } from "./list-keys.ts";
 
-export type JsonSchema = { readonly [keyword: string]: unknown };
+type JsonSchema = { readonly [keyword: string]: unknown };
 
 const DRAFT = "http://json-schema.org/draft-07/schema#";
 

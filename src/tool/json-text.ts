@@ -17,7 +17,7 @@ export class JsonFault extends Error {
 }
 
 /** A key that stands in its object a second time, in any case, with both places. */
-export interface Repeated {
+interface Repeated {
   readonly path: string;
   readonly first: Place;
   readonly place: Place;

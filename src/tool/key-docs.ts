@@ -34,7 +34,7 @@ export interface Limits {
 export type KeyDocs = Readonly<Record<string, KeyDoc>>;
 
 /** One key of a form, with its path. */
-export interface FormKey {
+interface FormKey {
   readonly path: string;
   readonly form: Form;
 }

@@ -72,7 +72,7 @@ export function attachmentName({ containerId, ifname }: Found, whole: boolean): 
 }
 
 /** Cells padded to the widest of their column, two spaces apart, without spaces at the end. */
-export function alignRows(rows: readonly (readonly string[])[]): string[] {
+function alignRows(rows: readonly (readonly string[])[]): string[] {
   const widths: number[] = [];
   for (const row of rows)
     for (const [at, cell] of row.entries()) widths[at] = Math.max(widths[at] ?? 0, cell.length);

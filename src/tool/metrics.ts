@@ -24,7 +24,7 @@ interface Sample {
   readonly value: number | bigint;
 }
 
-export interface Metric {
+interface Metric {
   readonly name: string;
   readonly help: string;
   readonly samples: readonly Sample[];
@@ -106,7 +106,7 @@ function secondsOf(time: string): number {
 }
 
 /** Everything that is measured. `now`: milliseconds since the epoch; `log`: the text of a log, if there is one. */
-export function measure(view: View, now: number, log: string | undefined): Metric[] {
+function measure(view: View, now: number, log: string | undefined): Metric[] {
   const { inventory, configuration } = view;
   const pools = poolsOf(inventory, configuration).map((pool) => ({
     ...pool,

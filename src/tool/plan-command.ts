@@ -61,7 +61,7 @@ function planParts(host: Host, request: Request): { parts: Part[]; identity: Ide
 }
 
 /** The text of one plugin's ADD. `netns`: how the container's namespace is called in it. */
-export function formatPlan(host: Host, request: Request, netns: string, paint: Paint): string {
+function formatPlan(host: Host, request: Request, netns: string, paint: Paint): string {
   const { parts, identity, hasOwnMac } = planParts(host, request);
   const setting: Setting = { session: new Session(host, undefined), netns };
   const random = hasOwnMac ? [identity.hostMac] : [identity.hostMac, identity.mac];

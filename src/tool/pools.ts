@@ -6,7 +6,7 @@ import { parseIp } from "../net/ip.ts";
 import type { Configuration } from "./configured.ts";
 import type { Inventory } from "./inventory.ts";
 
-export interface Pool {
+interface Pool {
   readonly network: string;
   /** Its number in the configuration. */
   readonly set: number;

@@ -24,7 +24,7 @@ import { complain, type Paint, paintFor, print, printJson } from "./terminal.ts"
 const LEAST_PREFIX = 4;
 
 /** What one attachment has, lacks, and has left behind. */
-export interface Account {
+interface Account {
   readonly found: Found;
   /** Name and text, in the order in which they are shown. */
   readonly facts: readonly (readonly [string, string])[];
@@ -85,12 +85,7 @@ function missingOf({ session }: Inventory, { record, link }: Found): string[] {
   });
 }
 
-export function giveAccount(
-  inventory: Inventory,
-  found: Found,
-  all: readonly MasqueradeElement[],
-  now: number,
-) {
+function giveAccount(inventory: Inventory, found: Found, all: readonly MasqueradeElement[], now: number) {
   const elements = elementsOf(found, all);
   return {
     found,
@@ -100,7 +95,7 @@ export function giveAccount(
   };
 }
 
-export function formatAccount({ found, facts, missing, leftOver }: Account, paint: Paint): string {
+function formatAccount({ found, facts, missing, leftOver }: Account, paint: Paint): string {
   const addresses = found.addresses.join(" ") || "no address";
   let text = `${paint("strong", attachmentName(found, true))}  ${addresses}\n`;
   const line = (name: string, value: string) => `  ${name.padEnd(11)}  ${value}\n`;

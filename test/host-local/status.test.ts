@@ -1,5 +1,6 @@
 // STATUS: whether an ADD could be served.
 
+import { constants } from "node:os";
 import { describe, expect, it } from "vitest";
 import * as errnos from "../../src/errno.ts";
 import { FakeHost } from "../support/fake-host.ts";
@@ -47,7 +48,7 @@ describe("STATUS", () => {
   it.each([
     errnos.EROFS,
     errnos.EACCES,
-    errnos.ENOSPC,
+    constants.errno.ENOSPC,
   ])("is code 50 when a file cannot be made (errno %i)", (errno) => {
     const host = new FakeHost();
     add(host, "a");

@@ -1,5 +1,6 @@
 // What every verb relies on: the lock, the directory, and a store that no errno leaves wrong.
 
+import { constants } from "node:os";
 import { describe, expect, it } from "vitest";
 import * as errnos from "../../src/errno.ts";
 import { hostLocal } from "../../src/host-local/plugin.ts";
@@ -92,7 +93,7 @@ describe("an errno at any call", () => {
       (host) => run(host, "DEL", "k", { ipam: twoSets }),
     ],
   ];
-  const some = [errnos.EACCES, errnos.ENOSPC, errnos.EROFS, 5, errnos.EMFILE];
+  const some = [errnos.EACCES, constants.errno.ENOSPC, errnos.EROFS, 5, constants.errno.EMFILE];
   it.each(
     scenarios.flatMap(([name, prepare, act]) => some.map((errno) => [name, errno, prepare, act] as const)),
   )("in %s (errno %i) ends in success or in an error that names it, and never in a wrong store", (name, errno, prepare, act) => {

@@ -210,5 +210,4 @@ export const nftRequests: readonly Case[] = [
   ),
   sends("rule-delete", nft.delRule, { ...bridge, chain: "one", handle: 4n }, 0, "same"),
   sends("chain-delete", nft.delChain, { ...bridge, name: "one" }, 0, "same"),
-  sends("table-delete", nft.delTable, { family: nft.NFPROTO_BRIDGE, name: "nat" }, 0, "same"),
 ];

@@ -45,7 +45,6 @@ export const rtnetlinkRequests: readonly Case[] = [
       address: mac("02:00:00:00:00:02"),
       ifname: "host0",
       mtu: 1400,
-      txqlen: 100,
       master: 2,
       linkinfo: {
         kind: "veth",
@@ -200,7 +199,7 @@ export const rtnetlinkRequests: readonly Case[] = [
       dstLen: 16,
       table: 100,
       protocol: rtnetlink.RTPROT_BOOT,
-      scope: rtnetlink.RT_SCOPE_LINK,
+      scope: 253, // RT_SCOPE_LINK
       type: rtnetlink.RTN_UNICAST,
       dst: ip("10.2.0.0"),
       oif: 2,

@@ -123,7 +123,7 @@ const structs: Claim[] = (
     ["ifinfomsg", ifBridge.bridgePort],
     ["ifaddrmsg", ifAddr.address],
     ["rtmsg", rtnetlink.route],
-    ["rtgenmsg", rtnetlink.netnsId],
+    ["rtgenmsg", rtnetlink.getNsid.codec],
     ["nfgenmsg", nft.getGen.codec],
   ] as readonly (readonly [string, Codec<unknown>])[]
 ).map(([name, codec]) => ({

@@ -1,5 +1,6 @@
+import { constants } from "node:os";
 import { describe, expect, it } from "vitest";
-import { EBUSY, EEXIST, EINTR, EINVAL, ENOBUFS, ENODEV, EPERM } from "../../src/errno.ts";
+import { EBUSY, EEXIST, EINVAL, ENOBUFS, ENODEV, EPERM } from "../../src/errno.ts";
 import { HostError, NetlinkError } from "../../src/errors.ts";
 import { OWN_NETNS } from "../../src/host.ts";
 import { attrs, body } from "../../src/netlink/attributes.ts";
@@ -239,8 +240,8 @@ describe("dump", () => {
   });
 
   it("throws the errno that its end carries", () => {
-    const { socket } = opened(({ seq }) => [thing(seq, 1, MULTI), done(seq, EINTR)]);
-    expect(caughtAs(NetlinkError, () => socket.dump("list", getThing, {})).errno).toBe(EINTR);
+    const { socket } = opened(({ seq }) => [thing(seq, 1, MULTI), done(seq, constants.errno.EINTR)]);
+    expect(caughtAs(NetlinkError, () => socket.dump("list", getThing, {})).errno).toBe(constants.errno.EINTR);
   });
 
   it("can be asked again after a reply that did not fit", () => {

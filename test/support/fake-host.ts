@@ -4,7 +4,8 @@
 // It imitates Linux from its manual pages, not our code; test/kernel runs the same rules on the real one.
 
 import { createHash } from "node:crypto";
-import { EEXIST, EINVAL, EISDIR, ELOOP, ENOENT, ENOTDIR, ENOTEMPTY, ETIMEDOUT } from "../../src/errno.ts";
+import { constants } from "node:os";
+import { EEXIST, EINVAL, EISDIR, ELOOP, ENOENT, ENOTDIR, ETIMEDOUT } from "../../src/errno.ts";
 import { AT_FDCWD, type Errno, type Host, OWN_NETNS, type Stat } from "../../src/host.ts";
 import { type Directory, type File, FileTree, type Netns, type Node } from "./file-tree.ts";
 
@@ -372,7 +373,7 @@ export class FakeHost implements Host {
     const node = place.directory.entries.get(place.name);
     if (node === undefined) return -ENOENT;
     if (node.kind === "directory" && flags === 0) return -EISDIR;
-    if (node.kind === "directory" && node.entries.size > 0) return -ENOTEMPTY;
+    if (node.kind === "directory" && node.entries.size > 0) return -constants.errno.ENOTEMPTY;
     this.#tree.remove(place.directory, place.name);
     return 0;
   }
