@@ -51,7 +51,7 @@ const hostEnds = () => node.json("ip -j link show type veth").map((each: { ifnam
  * was still there afterwards.
  */
 function replaceNamespace(): boolean {
-  const busy = "for n in $(seq 1 20)";
+  const busy = "for n in $(seq 1 6)";
   const pairs = "for m in $(seq 1 10); do ip -n busy$n link add a$m type veth peer name b$m; done";
   node.sh(`${busy}; do ip netns add busy$n; ${pairs}; done`);
   node.sh(`${busy}; do ip netns del busy$n; done; ip netns del c1; ip netns add c1`);
@@ -92,6 +92,7 @@ describe("ADD while the kernel has yet to take the old pair", () => {
         const second = add(conf);
         expect(second.ips).toEqual(first.ips);
         expectOnlyOne(conf, second);
+        run("DEL", conf);
         return met;
       });
     },
