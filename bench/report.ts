@@ -1,31 +1,33 @@
-// The part of docs/performance.md between its markers, and the charts beside it, from the results of one run.
+// The parts of docs/performance.md and README.md between their markers, and the charts, from the results of one run.
 
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { burstChart, CHARTS, growthChart, leaseChart, timelineChart, verbChart } from "./charts.ts";
 import type { Results } from "./results.ts";
-import { burstTable, countTable, growthTable, timeTable } from "./tables.ts";
+import { burstTable, countTable, growthTable, summaryTable, timeTable } from "./tables.ts";
 
-const PAGE = "docs/performance.md";
 const BEGIN = "<!-- make bench writes from here -->";
 const END = "<!-- to here -->";
 
-function machineText({ machine, quick, growth }: Results): string {
+function machineText({ machine, quick }: Results): string {
   const { processor, memoryGib, system, kernel, load, date } = machine;
   const size = quick ? " A quick run: few rounds." : "";
   return (
     `Measured ${date} on ${processor}, ${memoryGib} GiB, ${system}, kernel ${kernel}; load ${load[0].toFixed(1)} before ` +
-    `and ${load[1].toFixed(1)} after.${size} Containers in the growth chart: ${growth[0]!.ns.length}.`
+    `and ${load[1].toFixed(1)} after.${size}`
   );
 }
 
-/** Writes the charts, and the tables into the page between its markers. */
-export function writeReport(results: Results): void {
-  const page = readFileSync(PAGE, "utf8");
-  const [before, rest] = page.split(BEGIN);
+function replaceBetweenMarkers(path: string, parts: readonly string[]): void {
+  const [before, rest] = readFileSync(path, "utf8").split(BEGIN);
   const after = rest?.split(END)[1];
-  if (after === undefined) throw new Error(`${PAGE} lacks the markers ${BEGIN} and ${END}`);
+  if (after === undefined) throw new Error(`${path} lacks the markers ${BEGIN} and ${END}`);
+  writeFileSync(path, `${before}${BEGIN}\n\n${parts.join("\n\n")}\n\n${END}${after}`);
+}
+
+/** Writes the charts, and the tables into the pages between their markers. */
+export function writeReport(results: Results): void {
   mkdirSync(CHARTS, { recursive: true });
-  const parts = [
+  replaceBetweenMarkers("docs/performance.md", [
     machineText(results),
     timeTable(results),
     verbChart(results),
@@ -41,6 +43,6 @@ export function writeReport(results: Results): void {
     countTable(results),
     "### One ADD",
     timelineChart(results),
-  ];
-  writeFileSync(PAGE, `${before}${BEGIN}\n\n${parts.join("\n\n")}\n\n${END}${after}`);
+  ]);
+  replaceBetweenMarkers("README.md", [summaryTable(results), machineText(results)]);
 }

@@ -105,6 +105,42 @@ export function growthTable(growth: readonly Series[]): string {
   return table(["ADD with ipMasq, milliseconds", "reference, iptables", ...order.slice(1)], rows);
 }
 
+/** What the README shows of it all. */
+export function summaryTable({ startUp, plain, masq, dual, leases, counts, bytes, loss }: Results): string {
+  const most = leases.at(-1)!;
+  const timed = (name: string, all: readonly Series[], what: string, theirs = "reference") => [
+    name,
+    ...[theirs, "cni-bridge", "floor"].map((who) => `${ms(median(pick(all, who, what)))} ms`),
+  ];
+  const each = (name: string, cell: (contender: string) => string) => [
+    name,
+    ...["reference", "cni-bridge", "floor"].map(cell),
+  ];
+  const programs = (who: string) =>
+    counts.find(({ contender, what }) => contender === who && what === "ADD, ipMasq")!.calls.programs;
+  const lost = (who: string) => loss.find(({ contender }) => contender === who)!;
+  return table(
+    ["", "reference", "cni-bridge", "floor"],
+    [
+      timed("VERSION: start, answer, end", startUp, "VERSION"),
+      timed("ADD", plain, "ADD"),
+      timed("DEL", plain, "DEL"),
+      timed("ADD, `ipMasq`", masq, "ADD", "reference, iptables"),
+      timed("DEL, `ipMasq`", masq, "DEL", "reference, iptables"),
+      timed("ADD, `ipMasq`, IPv4 and IPv6", dual, "ADD"),
+      timed("DEL, `ipMasq`, IPv4 and IPv6", dual, "DEL"),
+      timed(`ADD of host-local beside ${group(most.count)} leases`, most.series, "ADD"),
+      each("programs started by an ADD with `ipMasq`", (who) => `${programs(who)}`),
+      each("size of both plugins", (who) => megabytes(bytes, who)),
+      each("first packets lost after ADD", (who) => `${lost(who).lost} of ${group(lost(who).of)}`),
+    ],
+  );
+}
+
+function megabytes(bytes: Results["bytes"], who: string): string {
+  return `${(bytes.find(({ contender }) => contender === who)!.bytes / 1e6).toFixed(2)} MB`;
+}
+
 export function countTable({ counts, masq, plain, bytes, loss }: Results): string {
   const contenders = ["reference", "cni-bridge", "floor"];
   const rows: string[][] = [];
@@ -137,12 +173,7 @@ export function countTable({ counts, masq, plain, bytes, loss }: Results): strin
   const masqNames = ["reference, iptables", "cni-bridge", "floor"];
   for (const what of ["ADD", "DEL"])
     rows.push([`… ${what}, ipMasq`, ...masqNames.map((who) => memory(masq, who, what))]);
-  rows.push([
-    "size, both plugins",
-    ...contenders.map(
-      (who) => `${(bytes.find(({ contender }) => contender === who)!.bytes / 1e6).toFixed(2)} MB`,
-    ),
-  ]);
+  rows.push(["size, both plugins", ...contenders.map((who) => megabytes(bytes, who))]);
   rows.push([
     "first packets lost after ADD",
     ...contenders.map((who) => {
