@@ -88,8 +88,18 @@ test-faults: build
 	npx vitest run --project faults
 
 ## test-fuzz      hostile input to the executable (root; FUZZ_RUNS, FUZZ_SEED)
-test-fuzz: build
+test-fuzz: build build/fuzz/decoder
 	npx vitest run --project fuzz
+
+# The netlink decoder under attack in place of the plugin, in the engine as it ships. Cargo keeps what is common apart from
+# dist/, which must not be built with another module.
+build/fuzz/decoder: $(TS_SOURCES) $(RUST_SOURCES) test/support/decoder-main.ts test/support/decoder-attack.ts \
+		test/support/mutation.ts $(NODE_MODULES)
+	npx esbuild test/support/decoder-main.ts --bundle --platform=neutral --format=esm --target=es2023 \
+		--log-level=warning --outfile=build/fuzz/module/plugin.js
+	cd native && CNI_BRIDGE_BUNDLE=$(CURDIR)/build/fuzz/module/plugin.js \
+		cargo build --locked --release --target-dir $(CURDIR)/build/fuzz/target
+	cp build/fuzz/target/release/cni-bridge $@
 
 ## load           hundreds of containers up and down, with kills, for LOAD_SECONDS (root; 600 unless told)
 load: build

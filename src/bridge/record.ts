@@ -6,6 +6,7 @@ import { parseJson } from "../cni/json.ts";
 import { warn } from "../cni/warn.ts";
 import { describeErrno, EEXIST, EISDIR, ELOOP, ENOENT, ENOTDIR, EROFS } from "../errno.ts";
 import { AT_FDCWD, type Errno, type Host, ok } from "../host.ts";
+import { hostVethName } from "../net/names.ts";
 import {
   AT_REMOVEDIR,
   O_CREAT,
@@ -150,9 +151,11 @@ export function listRecords(host: Host, network: string): AttachmentRecord[] {
   if (absent.includes(directory)) return [];
   ok(directory, "open", path);
   try {
-    return listNames(host, directory, path).flatMap(
-      (key) => ok(readFrom(host, directory, network, key), "read", pathOf(network, key)) ?? [],
-    );
+    return listNames(host, directory, path).flatMap((key) => {
+      const record = ok(readFrom(host, directory, network, key), "read", pathOf(network, key));
+      // Damaged where it speaks of another attachment than its name.
+      return record !== undefined && hostVethName(host, record) === key ? record : [];
+    });
   } finally {
     host.close(directory);
   }

@@ -6,51 +6,21 @@ import { afterAll, describe, expect, it } from "vitest";
 import type { Host } from "../../src/host.ts";
 import type { Codec } from "../../src/netlink/codec.ts";
 import { decode, encode } from "../../src/netlink/codec.ts";
-import * as ifAddr from "../../src/netlink/if-addr.ts";
-import * as ifBridge from "../../src/netlink/if-bridge.ts";
 import * as ifLink from "../../src/netlink/if-link.ts";
-import { type Request, readAnswer, readMessages } from "../../src/netlink/message.ts";
-import * as nfTables from "../../src/netlink/nf-tables.ts";
-import * as rtnetlink from "../../src/netlink/rtnetlink.ts";
 import { NETLINK_ROUTE, Socket } from "../../src/netlink/socket.ts";
+import { DecoderAttack, requests } from "../support/decoder-attack.ts";
 import { fakeKernel } from "../support/fake-kernel.ts";
 import { golden, goldenNames } from "../support/golden.ts";
 import { mutateBytes, randomFrom, seedsOf } from "../support/mutation.ts";
 
-function isRequest(value: unknown): value is Request<unknown> {
-  return typeof value === "object" && value !== null && "codec" in value && "type" in value;
-}
-
-const requests = [ifAddr, ifBridge, ifLink, nfTables, rtnetlink].flatMap((module) =>
-  Object.values(module).filter(isRequest),
-);
 /** A link has rows that are only read, two of one type: what it reads it does not write. */
 const symmetric = requests.filter(({ codec }) => codec !== ifLink.newLink.codec);
 const captures = goldenNames.map((name) => golden(name).bytes);
 const HEADER = 16;
+const attack = new DecoderAttack();
 let decoded = 0;
 
-/** Anything but a value or RangeError is a defect. */
-function attempt(action: () => unknown): void {
-  decoded++;
-  try {
-    action();
-  } catch (error) {
-    if (!(error instanceof RangeError)) throw error;
-  }
-}
-
-function attemptAll(bytes: Uint8Array): void {
-  attempt(() => {
-    for (const message of readMessages(bytes)) {
-      attempt(() => readAnswer(message));
-      for (const { codec } of requests) attempt(() => codec.read(message.bytes, message.start, message.end));
-    }
-  });
-  for (const { codec } of requests) attempt(() => decode(codec, bytes));
-}
-
-afterAll(() => console.log(`${decoded} decodings of hostile bytes`));
+afterAll(() => console.log(`${attack.values + attack.refusals + decoded} decodings of hostile bytes`));
 
 describe("the netlink decoder", () => {
   it("knows enough to be worth attacking", () => {
@@ -59,18 +29,14 @@ describe("the netlink decoder", () => {
   });
 
   it.each(seedsOf([1, 2, 3]))("gives a value or RangeError for mutated captures, seed %i", (seed) => {
-    const random = randomFrom(seed);
-    for (let round = 0; round < 60; round++) {
-      for (const capture of captures) {
-        const bytes = mutateBytes(random, capture);
-        attemptAll(bytes);
-        attemptAll(bytes.subarray(HEADER));
-      }
-    }
+    attack.mutated(captures, seed, 60);
   });
 
   it("gives a value or RangeError for any bytes", () => {
-    fc.assert(fc.property(fc.uint8Array({ maxLength: 300 }), attemptAll), { numRuns: 2000, verbose: 1 });
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 300 }), (bytes) => attack.on(bytes)),
+      { numRuns: 2000, verbose: 1 },
+    );
   });
 
   it("goes no deeper than its own tables, however deep attributes are nested", () => {
@@ -81,7 +47,7 @@ describe("the netlink decoder", () => {
       outer.set(bytes, 4);
       bytes = outer;
     }
-    attemptAll(bytes);
+    attack.on(bytes);
   });
 
   it.each(
