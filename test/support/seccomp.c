@@ -1,10 +1,9 @@
 /*
- * Runs a program under a seccomp filter like the default of container runtimes for a container with CAP_SYS_ADMIN and
- * CAP_NET_ADMIN, as in a node that is itself a container: ./seccomp ERRNO PROGRAM [ARGUMENT]...
- * What that profile does not list fails with ERRNO: EPERM from older runtimes, ENOSYS from newer ones. Also refused is
- * everything newer than Linux 5.3, which a profile of that time does not know: close_range, openat2, faccessat2, rseq.
+ * Runs a program under the seccomp filter of a container runtime: ./seccomp ERRNO PROGRAM [ARGUMENT]...
+ * What the profile does not allow fails with ERRNO: EPERM, or ENOSYS as newer runtimes say of calls newer than the
+ * profile. The profile is rules.h, which seccomp.ts writes: X(number) for each call that is always allowed; ONLY(number,
+ * value) and BUT(number, value) where it depends on the first argument.
  */
-#include <errno.h>
 #include <linux/audit.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
@@ -15,38 +14,54 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-static const int refused[] = {
-	SYS_acct, SYS_add_key, SYS_clock_settime, SYS_clock_adjtime, SYS_create_module, SYS_delete_module,
-	SYS_finit_module, SYS_get_kernel_syms, SYS_get_mempolicy, SYS_init_module, SYS_ioperm, SYS_iopl, SYS_kcmp,
-	SYS_kexec_file_load, SYS_kexec_load, SYS_keyctl, SYS_mbind, SYS_migrate_pages, SYS_move_pages, SYS_nfsservctl,
-	SYS_open_by_handle_at, SYS_personality, SYS_pivot_root, SYS_process_vm_readv, SYS_process_vm_writev,
-	SYS_ptrace, SYS_query_module, SYS_reboot, SYS_request_key, SYS_set_mempolicy, SYS_settimeofday, SYS_swapoff,
-	SYS_swapon, SYS_sysfs, SYS__sysctl, SYS_uselib, SYS_userfaultfd, SYS_ustat, SYS_vhangup, SYS_io_uring_setup,
+enum { ALWAYS, EQUAL, UNEQUAL };
+
+struct rule {
+	unsigned int number;
+	int when;
+	unsigned int value;
 };
+
+#define X(number) { number, ALWAYS, 0 },
+#define ONLY(number, value) { number, EQUAL, value },
+#define BUT(number, value) { number, UNEQUAL, value },
+
+static const struct rule rules[] = {
+#include "rules.h"
+};
+
+#define LOAD(field) (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, field))
+#define SKIP_UNLESS(value, count) (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, value, 0, count)
+#define SKIP_IF(value, count) (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, value, count, 0)
+#define ANSWER(answer) (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, answer)
 
 int main(int argc, char **argv)
 {
-	enum { COUNT = sizeof(refused) / sizeof(refused[0]) };
-	struct sock_filter filter[COUNT * 2 + 8];
+	enum { COUNT = sizeof(rules) / sizeof(rules[0]) };
+	static struct sock_filter filter[COUNT * 5 + 8];
 	struct sock_fprog program = { 0, filter };
 	int at = 0;
 
 	if (argc < 3)
 		return 2;
-	const unsigned int no = SECCOMP_RET_ERRNO | ((unsigned int)atoi(argv[1]) & SECCOMP_RET_DATA);
-
-	filter[at++] = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, arch));
-	filter[at++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, AUDIT_ARCH_X86_64, 1, 0);
-	filter[at++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS);
-	filter[at++] = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr));
-	/* pidfd_send_signal is 424, the first number after 5.0; clone3 is ENOSYS in every profile, so that libc falls back. */
-	filter[at++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, 424, 0, 1);
-	filter[at++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOSYS);
+	filter[at++] = LOAD(arch);
+	filter[at++] = SKIP_IF(AUDIT_ARCH_X86_64, 1);
+	filter[at++] = ANSWER(SECCOMP_RET_KILL_PROCESS);
+	filter[at++] = LOAD(nr);
 	for (int index = 0; index < COUNT; index++) {
-		filter[at++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (unsigned int)refused[index], 0, 1);
-		filter[at++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, no);
+		const struct rule *rule = &rules[index];
+
+		filter[at++] = SKIP_UNLESS(rule->number, rule->when == ALWAYS ? 1 : 4);
+		if (rule->when != ALWAYS) {
+			/* No profile looks at the upper half of an argument that is an int. */
+			filter[at++] = LOAD(args[0]);
+			filter[at++] = rule->when == EQUAL ? SKIP_UNLESS(rule->value, 1) : SKIP_IF(rule->value, 1);
+		}
+		filter[at++] = ANSWER(SECCOMP_RET_ALLOW);
+		if (rule->when != ALWAYS)
+			filter[at++] = LOAD(nr);
 	}
-	filter[at++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
+	filter[at++] = ANSWER(SECCOMP_RET_ERRNO | ((unsigned int)atoi(argv[1]) & SECCOMP_RET_DATA));
 	program.len = (unsigned short)at;
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) || prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program)) {
 		perror("seccomp");
