@@ -158,27 +158,49 @@ describe("router advertisements", () => {
   });
   afterAll(() => rmSync(tools, { recursive: true }));
 
-  it("from a container change neither the host's routes nor its addresses (CVE-2020-10749)", () => {
-    expect(run("ADD").status).toBe(0);
+  /** Sends advertisements until `arrived`; the first may come before a link is up. */
+  const advertiseUntil = (arrived: () => boolean) => {
+    const deadline = Date.now() + 30_000;
+    do {
+      expect(Date.now()).toBeLessThan(deadline);
+      node.must(advertise, ["eth0"], { netns: "c1" });
+    } while (!arrived());
+  };
+  const routeIn = (netns?: string) =>
+    node.sh("ip -6 route show default", netns === undefined ? {} : { netns }).includes("proto ra");
+  const acceptRa = (link: string, value: number) =>
+    node.sh(`echo ${value} >/proc/sys/net/ipv6/conf/${link}/accept_ra`);
+
+  it.each([
+    ["a gateway, which forwards", CONF],
+    ["no gateway, whose kernel would listen", { ...CONF, isDefaultGateway: false, ipMasq: false }],
+  ])("from a container change neither routes nor addresses of %s (CVE-2020-10749)", (_, conf) => {
+    expect(run("ADD", conf).status).toBe(0);
+    const veth = node.sh("ip -o link").match(/veth\w+/)![0];
     const state = () => node.sh("ip -6 route show default; ip -6 -o addr show scope global");
     const before = state();
-    for (const path of ["br0", node.sh("ip -o link").match(/veth\w+/)![0]]) {
-      expect(node.sh(`cat /proc/sys/net/ipv6/conf/${path}/accept_ra`).trim(), path).toBe("0");
-    }
-    // Another interface of the host does accept it: the advertisement is a real one.
+    for (const link of ["br0", veth])
+      expect(node.sh(`cat /proc/sys/net/ipv6/conf/${link}/accept_ra`).trim(), link).toBe("0");
+    // Another interface on the bridge does accept it: the advertisement is a real one.
     node.addNetns("witness");
     node.sh(`
       ip link add w0 type veth peer name w1 netns witness
       ip link set w0 master br0 up
       nsenter --net=/run/netns/witness sh -c 'echo 2 >/proc/sys/net/ipv6/conf/w1/accept_ra; ip link set w1 up'`);
-    const deadline = Date.now() + 30_000;
-    for (;;) {
-      node.must(advertise, ["eth0"], { netns: "c1" });
-      if (node.sh("ip -6 route show default", { netns: "witness" }).includes("proto ra")) break;
-      expect(Date.now()).toBeLessThan(deadline);
-    }
+    advertiseUntil(() => routeIn("witness"));
     expect(node.sh("ip -6 -o addr show dev w1", { netns: "witness" })).toContain("2001:db8:bad:");
     expect(state()).toBe(before);
+    acceptRa("br0", 2);
+    advertiseUntil(routeIn);
+    acceptRa("br0", 0);
+    node.sh("ip -6 route flush proto ra; ip -6 addr flush dev br0 scope global dynamic");
+    // The host's end hears it by itself once somebody has taken it out of the bridge.
+    node.sh(`ip link set ${veth} nomaster`);
+    const alone = state();
+    for (let times = 0; times < 3; times++) node.must(advertise, ["eth0"], { netns: "c1" });
+    expect(state()).toBe(alone);
+    acceptRa(veth, 2);
+    advertiseUntil(routeIn);
   });
 });
 
