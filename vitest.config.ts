@@ -30,7 +30,9 @@ export default defineConfig({
           name: "unit",
           include: ["test/**/*.test.ts"],
           exclude: TIERS.map((folder) => `test/${folder}/**`),
-          testTimeout: 20_000,
+          // A second of fuzzing is ten on one busy processor.
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
         },
       },
       tier("kernel", 60_000),

@@ -1,9 +1,9 @@
 import { readdirSync, readFileSync } from "node:fs";
-import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { formatResult } from "../../src/cni/format-result.ts";
 import { parseResult, type Result } from "../../src/cni/result.ts";
 import { caught } from "../support/caught.ts";
+import fc from "../support/properties.ts";
 import { checkResultText } from "../support/result-schema.ts";
 
 const versions = ["0.1.0", "0.2.0", "0.3.0", "0.3.1", "0.4.0", "1.0.0", "1.1.0"];

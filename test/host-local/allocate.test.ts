@@ -1,10 +1,11 @@
 // The reference's allocator_test.go (A1–A13), and the parts it lacks: what is avoided, and how much a range can give.
-import fc from "fast-check";
+
 import { describe, expect, it } from "vitest";
 import { avoided, candidates, capacity, isAvoided, order } from "../../src/host-local/allocate.ts";
 import { parseRange, type Range, type RangeText } from "../../src/host-local/ranges.ts";
 import { formatIp, parseIp, parsePrefix } from "../../src/net/ip.ts";
 import { FakeHost } from "../support/fake-host.ts";
+import fc from "../support/properties.ts";
 import { addresses, dataDir, failure, run } from "./call.ts";
 
 const range = (text: RangeText): Range => parseRange(text, () => {})!;

@@ -1,6 +1,6 @@
-import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { formatTimestamp } from "../../src/host-local/timestamp.ts";
+import fc from "../support/properties.ts";
 
 describe("formatTimestamp", () => {
   it("writes what Date writes, without the fraction", () => {

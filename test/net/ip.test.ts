@@ -1,4 +1,3 @@
-import fc from "fast-check";
 import { Address4, Address6 } from "ip-address";
 import { describe, expect, it } from "vitest";
 import {
@@ -14,6 +13,7 @@ import {
   parsePrefix,
   previousIp,
 } from "../../src/net/ip.ts";
+import fc from "../support/properties.ts";
 
 const bytes4 = fc.uint8Array({ minLength: 4, maxLength: 4 });
 // Many zero bytes, so that "::" appears in every place.

@@ -1,7 +1,6 @@
 // The netlink decoder against bytes that no kernel should send: captures of real messages, mutated. It gives a value or
 // throws RangeError, and never reads past its span (round-trip.ts). Properties with fast-check, mutations by seed.
 
-import fc from "fast-check";
 import { afterAll, describe, expect, it } from "vitest";
 import type { Host } from "../../src/host.ts";
 import type { Codec } from "../../src/netlink/codec.ts";
@@ -12,6 +11,7 @@ import { DecoderAttack, requests } from "../support/decoder-attack.ts";
 import { fakeKernel } from "../support/fake-kernel.ts";
 import { golden, goldenNames } from "../support/golden.ts";
 import { mutateBytes, randomFrom, seedsOf } from "../support/mutation.ts";
+import fc from "../support/properties.ts";
 
 /** A link has rows that are only read, two of one type: what it reads it does not write. */
 const symmetric = requests.filter(({ codec }) => codec !== ifLink.newLink.codec);

@@ -1,6 +1,5 @@
 // Layouts by hand from include/uapi/linux/netlink.h; captured ones are in golden-answers.test.ts.
 
-import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { attrs, body } from "../../src/netlink/attributes.ts";
 import { struct, u8, u32, writer } from "../../src/netlink/codec.ts";
@@ -16,6 +15,7 @@ import {
   writeMessage,
 } from "../../src/netlink/message.ts";
 import { fromHex, toHex } from "../support/golden.ts";
+import fc from "../support/properties.ts";
 
 const ping = request("PING", 0x1234, body(struct({ index: u32 }), attrs({ one: [1, u8] })));
 

@@ -1,6 +1,5 @@
 // The attribute tables as a whole: hostile bytes, messages cut short, any value there and back.
 
-import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { type Codec, decode, encode } from "../../src/netlink/codec.ts";
 import { address } from "../../src/netlink/if-addr.ts";
@@ -9,6 +8,7 @@ import { link, newLinkProp } from "../../src/netlink/if-link.ts";
 import * as nft from "../../src/netlink/nf-tables.ts";
 import { getDefaultRoute, getNsid, route } from "../../src/netlink/rtnetlink.ts";
 import { fromHex, golden, goldenNames } from "../support/golden.ts";
+import fc from "../support/properties.ts";
 import { staysInside } from "../support/round-trip.ts";
 
 describe("next hops of a route", () => {

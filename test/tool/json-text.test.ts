@@ -1,6 +1,6 @@
-import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { JsonFault, JsonText } from "../../src/tool/json-text.ts";
+import fc from "../support/properties.ts";
 
 /** `2:7 why`, or undefined for a text that is read. */
 function faultOf(text: string): string | undefined {
