@@ -4,6 +4,16 @@
 # The loopback is up; /run, /var/lib/cni and each DIR are empty and private. Everything vanishes with the last process.
 set -eu
 
+# Where it shares a namespace with whoever started it, it would cover the machine's own directories. What a user
+# namespace's root may not look at (-rmn) is outside of it.
+for kind in mnt net; do
+    outside=$(readlink "/proc/$PPID/ns/$kind" || :)
+    if [ "$outside" = "$(readlink "/proc/$$/ns/$kind")" ]; then
+        echo "throwaway-node.sh: this is the $kind namespace of its caller; start it with unshare -mn --propagation private" >&2
+        exit 1
+    fi
+done
+
 # A directory that is not there must not be created on the machine itself, so its parent becomes a private copy of its
 # own listing. The binds start from the working directory, which still is the covered parent.
 copy_listing() {

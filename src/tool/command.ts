@@ -2,8 +2,10 @@
 // what a command throws becomes a sentence on stderr. A command is one file, src/tool/<name>.ts.
 
 import { asCniError, formatError } from "../cni/error-object.ts";
+import { nearestKey } from "../cni/nearest-key.ts";
 import { newestVersion } from "../cni/versions.ts";
-import { CniError, Code } from "../errors.ts";
+import { EACCES, EPERM } from "../errno.ts";
+import { CniError, Code, HostError } from "../errors.ts";
 import type { Host } from "../host.ts";
 import { version } from "../version.ts";
 import { type Command, readWords, UsageError } from "./command-line.ts";
@@ -42,11 +44,29 @@ export const commands: readonly Command[] = [
 export default function runTool(host: Host): number {
   if (host.getenv("CNI_COMMAND")) return refusePluginCall(host);
   const [, name = "--help", ...words] = host.argv;
-  if (name === "--help" || name === "-h") return print(host, formatOverview(commands));
+  if (["--help", "-h", "help"].includes(name)) return help(host, words[0]);
   if (name === "--version") return print(host, `cni-bridge ${version}\n`);
-  const command = commands.find((row) => row.name === name);
-  if (command !== undefined) return runCommand(host, command, words);
-  complain(host, `unknown command ${name}; try --help`);
+  const command = find(name);
+  return command === undefined ? refuse(host, name) : runCommand(host, command, words);
+}
+
+function find(name: string): Command | undefined {
+  return commands.find((row) => row.name === name);
+}
+
+function help(host: Host, name: string | undefined): number {
+  if (name === undefined) return print(host, formatOverview(commands));
+  const command = find(name);
+  return command === undefined ? refuse(host, name) : print(host, formatHelp(command));
+}
+
+function refuse(host: Host, name: string): number {
+  const names = commands.map((row) => row.name);
+  const meant = nearestKey(name, names);
+  complain(
+    host,
+    `unknown command ${name}; ${meant === undefined ? "" : `did you mean ${meant}? `}try --help`,
+  );
   return 2;
 }
 
@@ -60,9 +80,16 @@ function runCommand(host: Host, command: Command, words: readonly string[]): num
       complain(host, `${error.message}; try cni-bridge ${command.name} --help`);
       return 2;
     }
-    complain(host, `${command.name}: ${asCniError(error).message}`);
+    complain(host, `${command.name}: ${describe(error)}`);
     return 1;
   }
+}
+
+/** The error in one sentence, with what helps most who may not look. */
+function describe(error: unknown): string {
+  const { message } = asCniError(error);
+  const isForbidden = error instanceof HostError && (error.errno === EACCES || error.errno === EPERM);
+  return isForbidden ? `${message}; run it as root` : message;
 }
 
 // A runtime that calls us by another name expects a plugin's answer: an error object says what to do.

@@ -128,10 +128,10 @@ export const completion: Command = {
   operandCount: [1, 1],
   options: [],
   examples: [
-    { words: "completion bash > /etc/bash_completion.d/cni-bridge", purpose: "For all users of bash." },
+    { words: "completion bash > /etc/bash_completion.d/cni-bridge", purpose: "for all users of bash" },
     {
       words: "completion fish > ~/.config/fish/completions/cni-bridge.fish",
-      purpose: "For yourself, in fish.",
+      purpose: "for yourself, in fish",
     },
   ],
   run(host, { operands: [shell = ""] }, commands) {

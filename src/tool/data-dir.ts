@@ -8,7 +8,7 @@ import { type Configuration, readConfiguration } from "./configured.ts";
 export const dataDirOption: Option = {
   name: "--data-dir",
   value: "DIR",
-  summary: `where leases are that neither a record nor a configuration leads to, ${defaultDataDir} unless told`,
+  summary: `where leases are besides those that records and configurations lead to, ${defaultDataDir} unless told`,
 };
 
 /** The directories of the option and of the configured networks. */

@@ -27,17 +27,18 @@ const checks: readonly Check[] = [
   ...attachmentChecks,
 ];
 
-/** Runs every check. One that cannot look is a problem itself: nothing is known then. */
+/** What `look` finds. That it cannot look is a problem itself: nothing is known then. */
+function attempt(look: () => readonly Diagnosis[]): readonly Diagnosis[] {
+  try {
+    return look();
+  } catch (error) {
+    return [problem("doctor", asCniError(error).message, "run it as root, in the host's network namespace")];
+  }
+}
+
+/** Runs every check. */
 export function diagnose(view: View): Diagnosis[] {
-  return checks.flatMap((check) => {
-    try {
-      return check(view);
-    } catch (error) {
-      return [
-        problem("doctor", asCniError(error).message, "run it as root, in the host's network namespace"),
-      ];
-    }
-  });
+  return checks.flatMap((check) => attempt(() => check(view)));
 }
 
 const marks = {
@@ -70,9 +71,10 @@ export function statusOf(diagnoses: readonly Diagnosis[]): number {
 }
 
 function run(host: Host, given: Given): number {
-  const configuration = readConfiguration(host, given);
-  const inventory = takeInventory(host, dataDirsOf(given, configuration));
-  const diagnoses = diagnose({ inventory, configuration });
+  const diagnoses = attempt(() => {
+    const configuration = readConfiguration(host, given);
+    return diagnose({ inventory: takeInventory(host, dataDirsOf(given, configuration)), configuration });
+  });
   const failed = given.options.has("--json")
     ? printJson(host, diagnoses)
     : print(host, formatDiagnoses(diagnoses, paintFor(host), given.options.has("--all")));

@@ -26,7 +26,8 @@ export function wrap(text: string, indent = ""): string {
 /** Two columns, the first as wide as its widest. */
 function columns(rows: readonly (readonly [string, string])[]): string {
   const width = Math.max(...rows.map(([left]) => left.length));
-  return rows.map(([left, right]) => `  ${left.padEnd(width)}  ${right}\n`).join("");
+  const wrapped = (right: string) => wrap(right, " ".repeat(width + 4)).trimStart();
+  return rows.map(([left, right]) => `  ${left.padEnd(width)}  ${wrapped(right)}\n`).join("");
 }
 
 /** `--data-dir DIR`. */
@@ -51,7 +52,7 @@ A container runtime calls it as "bridge" or "host-local", with the verb in CNI_C
 the configuration on standard input. A person calls it as "cni-bridge":
 
 ${columns([...rows, ["--help", "print this text"], ["--version", "print the version"]])}
-"cni-bridge COMMAND --help" explains a command, with examples.
+"cni-bridge help COMMAND", or "cni-bridge COMMAND --help", explains a command, with examples.
 `;
 }
 
@@ -64,10 +65,14 @@ export function formatHelp(command: Command): string {
   const examples = command.examples.map(
     ({ words, purpose }) => `  cni-bridge ${words}\n${wrap(purpose, "      ")}\n`,
   );
-  const statuses = [
-    ...(command.statuses ?? []),
-    ...(command.statuses?.some(([status]) => status === 2) ? [] : [[2, "words it does not know"] as const]),
-  ].map(([status, meaning]) => [`${status}`, meaning] as const);
+  const own = command.statuses ?? [];
+  const usual = [
+    [1, "it could not be done; standard error says why"],
+    [2, "words it does not know"],
+  ] as const;
+  const statuses = [...own, ...usual.filter(([status]) => own.every(([each]) => each !== status))]
+    .sort(([one], [other]) => one - other)
+    .map(([status, meaning]) => [`${status}`, meaning] as const);
   return `${formatUsage(command)}
 
 ${wrap(command.description)}

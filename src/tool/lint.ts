@@ -78,8 +78,8 @@ bridge and host-local are checked key by key; of other plugins only what all hav
     { name: "--strict", summary: "warnings count as errors for the exit status" },
   ],
   examples: [
-    { words: "lint /etc/cni/net.d/*.conflist", purpose: "All lists of this node, also against each other." },
-    { words: "lint --json - < 10-net.conf", purpose: "For an editor or CI." },
+    { words: "lint /etc/cni/net.d/*.conflist", purpose: "all lists of this node, also against each other" },
+    { words: "lint --json - < 10-net.conf", purpose: "for an editor or CI" },
   ],
   statuses: [
     [1, "there are errors"],

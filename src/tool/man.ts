@@ -74,6 +74,6 @@ export const man: Command = {
   summary: "print the manual page",
   description: "Prints the manual page in the language of man(7). It holds what --help says of each command.",
   options: [],
-  examples: [{ words: "man | man -l -", purpose: "To read it where it is not installed." }],
+  examples: [{ words: "man | man -l -", purpose: "to read it where it is not installed" }],
   run: (host, _given, commands) => print(host, formatManual(commands)),
 };

@@ -138,7 +138,7 @@ MACs that would be drawn at random read RANDOM. The name of the host's end is de
     },
   ],
   examples: [
-    { words: "plan /etc/cni/net.d/10-mynet.conf", purpose: "What the next container on this network gets." },
+    { words: "plan /etc/cni/net.d/10-mynet.conf", purpose: "what the next container on this network gets" },
   ],
   run,
 };

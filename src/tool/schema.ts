@@ -18,7 +18,7 @@ A schema is stricter than the plugins: it knows keys in their usual spelling onl
   examples: [
     {
       words: "schema conflist > conflist.schema.json",
-      purpose: 'In VS Code: "json.schemas": [{"fileMatch": ["*.conflist"], "url": "./conflist.schema.json"}]',
+      purpose: 'in VS Code: "json.schemas": [{"fileMatch": ["*.conflist"], "url": "./conflist.schema.json"}]',
     },
   ],
   run(host, { operands: [name = ""] }) {

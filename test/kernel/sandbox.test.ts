@@ -30,6 +30,20 @@ describe("Sandbox", () => {
     expect(node.sh("ls -A /run/netns /var/lib/cni 2>/dev/null || true").trim()).toBe("/var/lib/cni:");
   });
 
+  it("is not made of its caller's namespaces", () => {
+    const script = new URL("../../scripts/throwaway-node.sh", import.meta.url).pathname;
+    const before = node.sh("cat /proc/self/mounts");
+    expect(node.run("sh", ["-c", `${script} true; exit $?`])).toEqual({
+      status: 1,
+      stdout: "",
+      stderr: expect.stringContaining("unshare -mn"),
+    });
+    expect(node.sh("cat /proc/self/mounts")).toBe(before);
+    expect(node.run("sh", ["-c", `unshare -mn --propagation private ${script} true; exit $?`]).status).toBe(
+      0,
+    );
+  });
+
   it("shows nothing of itself on the machine", () => {
     node.sh("mkdir -p /run/netns /run/cni-bridge; touch /run/cni-bridge/here /var/lib/cni/here");
     expect(existsSync("/run/cni-bridge/here")).toBe(false);

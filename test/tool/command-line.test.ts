@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { commands } from "../../src/tool/command.ts";
 import { type Command, readWords, UsageError } from "../../src/tool/command-line.ts";
 import { formatHelp, wrap } from "../../src/tool/help.ts";
 
@@ -59,7 +60,19 @@ describe("formatHelp", () => {
       "to see",
     ])
       expect(text).toContain(part);
-    expect(text).toMatch(/0 {2}it worked\n +2 {2}words it does not know\n$/);
+    expect(text).toMatch(
+      /0 {2}it worked\n +1 {2}it could not be done; standard error says why\n +2 {2}words it does not know\n$/,
+    );
+  });
+});
+
+describe("formatHelp of every command", () => {
+  it.each(commands.map((each) => [each.name, each] as const))("%s fits into 80 columns", (_name, each) => {
+    const long = formatHelp(each)
+      .split("\n")
+      .filter((line) => line.length > 80);
+    // What is to be typed cannot be broken.
+    expect(long.filter((line) => !line.startsWith("  cni-bridge "))).toEqual([]);
   });
 });
 

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { EACCES, EPERM } from "../../src/errno.ts";
 import runTool from "../../src/tool/command.ts";
 import { version } from "../../src/version.ts";
 import { fakeProcess } from "../support/fake-process.ts";
@@ -12,6 +13,57 @@ describe("runTool", () => {
   it("explains itself when it is asked nothing, or for help", () => {
     expect(run([])).toEqual(run(["--help"]));
     expect(run([])).toMatchObject({ status: 0, stderr: "", stdout: expect.stringContaining("--version") });
+  });
+
+  it.each([["help"], ["-h"]])("explains itself for %s too", (word) => {
+    expect(run([word])).toEqual(run([]));
+  });
+
+  it("explains a command", () => {
+    expect(run(["help", "why"])).toEqual(run(["why", "--help"]));
+    expect(run(["help", "why"])).toMatchObject({
+      status: 0,
+      stdout: expect.stringContaining("cni-bridge why [options]"),
+    });
+    expect(run(["help", "nope"])).toEqual(run(["nope"]));
+  });
+
+  it.each([
+    ["sl", "ls"],
+    ["doctr", "doctor"],
+    ["metric", "metrics"],
+  ])("asks who types %s whether %s is meant", (word, meant) => {
+    expect(run([word])).toMatchObject({
+      status: 2,
+      stdout: "",
+      stderr: expect.stringContaining(`did you mean ${meant}?`),
+    });
+  });
+
+  describe("for who may not look", () => {
+    const forbidden = (...words: string[]) => {
+      const host = fakeProcess({ argv: ["cni-bridge", ...words] });
+      const refused = { openat: () => -EACCES, socket: () => -EPERM, readlinkat: () => -EACCES };
+      const status = runTool(Object.assign(host, refused));
+      return { status, stdout: host.stdout, stderr: host.stderr };
+    };
+
+    it.each(["ls", "why", "gc", "metrics", "repair"])("%s says what to do", (name) => {
+      const words = name === "why" ? [name, "10.0.0.1"] : [name];
+      expect(forbidden(...words)).toEqual({
+        status: 1,
+        stdout: "",
+        stderr: expect.stringMatching(/^cni-bridge: \S+: .*E(ACCES|PERM) \(.*\); run it as root\n$/),
+      });
+    });
+
+    it("doctor calls that a problem: it knows nothing", () => {
+      const { status, stdout } = forbidden("doctor");
+      expect(status).toBe(2);
+      expect(stdout).toMatch(
+        /^problem {2}doctor: .*\n {10}fix: run it as root, in the host's network namespace\n1 problem, 0/,
+      );
+    });
   });
 
   it("prints its version", () => {
