@@ -4,18 +4,10 @@
 import { once } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { attachment } from "../support/network.ts";
+import { attachment, dualStack } from "../support/network.ts";
 import { Sandbox } from "../support/sandbox.ts";
 
-const CONF = {
-  cniVersion: "1.1.0",
-  name: "net",
-  type: "bridge",
-  bridge: "br0",
-  isDefaultGateway: true,
-  ipMasq: true,
-  ipam: { type: "slow" },
-};
+const CONF = dualStack(41, { ipam: { type: "slow" } });
 const OWN = { ...CONF, ipam: { type: "host-local", subnet: "10.41.0.0/24" } };
 const CALL = attachment("c1", { path: "/run/bin" });
 const ANSWER = '{"cniVersion":"1.1.0","ips":[{"address":"10.41.0.9/24","gateway":"10.41.0.1"}]}';

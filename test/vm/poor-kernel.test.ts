@@ -1,20 +1,12 @@
 // Kernels that lack something: a clear error that leaves nothing, or an ADD that works without.
 
 import { afterEach, describe, expect, it } from "vitest";
-import { attachment } from "../support/network.ts";
+import { attachment, dualStack } from "../support/network.ts";
 import { type BootOptions, Vm } from "../support/vm.ts";
 
-const RANGES = [[{ subnet: "10.41.0.0/24" }]];
-const CONF = {
-  cniVersion: "1.1.0",
-  name: "net",
-  type: "bridge",
-  bridge: "br0",
-  isDefaultGateway: true,
-  ipam: { type: "host-local", ranges: RANGES },
-};
+const DUAL = dualStack(41, { ipMasq: false });
+const CONF = { ...DUAL, ipam: { ...DUAL.ipam, ranges: DUAL.ipam.ranges.slice(0, 1) } };
 const MASQUERADE = { ...CONF, ipMasq: true };
-const DUAL = { ...CONF, ipam: { type: "host-local", ranges: [...RANGES, [{ subnet: "fd00:41::/64" }]] } };
 const CALL = attachment("c1");
 
 let vm: Vm;

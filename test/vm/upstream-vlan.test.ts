@@ -1,6 +1,6 @@
 // The upstream suite's cases of the bridge plugin that need a kernel with VLAN filtering (bridge_test.go of
 // containernetworking/plugins), each at several versions, with ip and bridge as oracles. What VLANs mean beyond
-// that, for traffic too, is in vlan.test.ts; all other cases are in test/kernel/upstream-bridge.test.ts.
+// that, for traffic too, is in vlan.test.ts; all others: test/kernel/upstream-{bridge,container}.test.ts.
 
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { attachment } from "../support/network.ts";
