@@ -52,7 +52,7 @@ describe("ctr run --cni", () => {
     const running = ids.map((id) => {
       const child = containerd.node.start(
         "ctr",
-        ["run", "--rm", "--cni", IMAGE, id, "sh", "-c", "ip -o addr; sleep 3"],
+        ["run", "--rm", "--cni", IMAGE, id, "sh", "-c", "ip -o addr; exec sleep 1000"],
         { env: containerd.env },
       );
       let said = "";
@@ -64,12 +64,13 @@ describe("ctr run --cni", () => {
         address: /inet (10\.30\.0\.\d+)\/24/.exec(said)?.[1],
       }));
     });
-    await expect.poll(() => left().leases, { timeout: 20_000 }).toHaveLength(2 * ids.length);
+    await expect.poll(() => left().leases, { timeout: 120_000 }).toHaveLength(2 * ids.length);
     const during = left();
     expect(during).toMatchObject({ veths: ids.length, masqueraded: 2 * ids.length });
     expect(during.records).toHaveLength(ids.length);
+    for (const id of ids) containerd.ctr("task", "kill", "-s", "KILL", id);
     const ended = await Promise.all(running);
-    expect(ended.map(({ code }) => code)).toEqual([0, 0, 0, 0]);
+    expect(ended.map(({ code }) => code)).toEqual(ids.map(() => 128 + 9));
     expect(new Set(ended.map(({ address }) => address)).size).toBe(ids.length);
     expect(left()).toEqual(NO_TRACES);
   });

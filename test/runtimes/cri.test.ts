@@ -73,7 +73,7 @@ describe("containerd's CRI", () => {
     expect(await cri.conditions()).toEqual({ RuntimeReady: true, NetworkReady: false });
     containerd.configure(CONF);
     await expect
-      .poll(() => cri.conditions(), { timeout: 30_000 })
+      .poll(() => cri.conditions(), { timeout: 120_000 })
       .toEqual({ RuntimeReady: true, NetworkReady: true });
   });
 
@@ -112,7 +112,7 @@ describe("containerd's CRI", () => {
     cri.close();
     await containerd.restart();
     cri = Cri.connect(containerd.socket);
-    await expect.poll(() => cri.conditions(), { timeout: 30_000 }).toMatchObject({ NetworkReady: true });
+    await expect.poll(() => cri.conditions(), { timeout: 120_000 }).toMatchObject({ NetworkReady: true });
     expect(await cri.sandboxes()).toEqual(new Map(ids.map((id) => [id, true])));
     expect(await Promise.all(ids.map((id) => cri.addresses(id)))).toEqual(given);
     containerd.node.must("busybox", ["ping", "-c1", "-W2", given[49]![0]!]);
@@ -126,7 +126,7 @@ describe("containerd's CRI", () => {
     const ids = await Promise.all(["k1", "k2", "k3"].map((name) => cri.run(name)));
     for (const pid of processes().values()) containerd.node.must("kill", ["-9", pid]);
     await expect
-      .poll(() => cri.sandboxes(), { timeout: 30_000 })
+      .poll(() => cri.sandboxes(), { timeout: 120_000 })
       .toEqual(new Map(ids.map((id) => [id, false])));
     // The kubelet repeats both calls.
     for (const id of ids) {
