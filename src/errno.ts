@@ -75,6 +75,7 @@ export const ETXTBSY = 26;
 export const EROFS = 30;
 export const ERANGE = 34;
 export const ELOOP = 40;
+export const EBADMSG = 74;
 export const ERESTART = 85;
 export const EPROTONOSUPPORT = 93;
 export const EOPNOTSUPP = 95;

@@ -8,6 +8,7 @@ import { CniError, Code, NetlinkError } from "../errors.ts";
 import { ok } from "../host.ts";
 import { announcedLink, delLink, type Link } from "../netlink/if-link.ts";
 import { type Answer, readAnswer, readMessages } from "../netlink/message.ts";
+import { understood } from "../netlink/socket.ts";
 import type { Session } from "./session.ts";
 
 /** rtnl may be busy with others; a request that takes longer than this will not be answered. */
@@ -56,6 +57,6 @@ function inChild(session: Session, index: number): Answer {
 /** The kernel's answer as the child passed it on; a child that was killed passes on nothing. */
 function readChild(session: Session, pipe: number, index: number): Answer {
   const bytes = ok(session.host.read(pipe, 65_536), "read", "pipe") as Uint8Array;
-  const [message] = readMessages(bytes);
-  return message === undefined ? inPlace(session, index) : readAnswer(message);
+  const answer = understood(() => readMessages(bytes).map(readAnswer)[0]);
+  return answer ?? inPlace(session, index);
 }

@@ -1,8 +1,8 @@
 // A netlink socket in one network namespace: request and acknowledgement, get, dump, notifications.
 // The only place that retries an interrupted dump and that matches sequence numbers.
 
-import { EBUSY, ENOBUFS, ETIMEDOUT } from "../errno.ts";
-import { NetlinkError } from "../errors.ts";
+import { EBADMSG, EBUSY, ENOBUFS, ETIMEDOUT } from "../errno.ts";
+import { HostError, NetlinkError } from "../errors.ts";
 import { type Host, ok } from "../host.ts";
 import { encode, struct, u16, u32, type Writer, writer } from "./codec.ts";
 import {
@@ -40,6 +40,18 @@ const sockaddrNl = struct({ family: u16, pad: u16, pid: u32, groups: u32 });
 const ANSWER_TIMEOUT_MS = 60_000;
 /** As many tries as the reference gives a dump that others keep changing. */
 const DUMP_TRIES = 5;
+
+/**
+ * What the kernel said, read by `read`. Bytes that are no message (RangeError) are an answer that did not arrive, like any
+ * other failure to receive: nobody knows what was done.
+ */
+export function understood<T>(read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    throw error instanceof RangeError ? new HostError(EBADMSG, "recv", `netlink: ${error.message}`) : error;
+  }
+}
 
 export class Socket {
   readonly fd: number;
@@ -172,7 +184,7 @@ export class Socket {
     const datagram = this.#host.recv(this.fd, Math.max(0, timeoutMs));
     if (datagram === -ETIMEDOUT) return undefined;
     if (datagram === -ENOBUFS) return "lost";
-    return readMessages(ok(datagram, "recv", "netlink"));
+    return understood(() => readMessages(ok(datagram, "recv", "netlink")));
   }
 
   /** A request as bytes, to be acknowledged, for somebody else to send. */
@@ -195,7 +207,7 @@ export class Socket {
   #receive(last: (message: Message) => boolean): void {
     for (;;) {
       const datagram = ok(this.#host.recv(this.fd, ANSWER_TIMEOUT_MS), "recv", "netlink");
-      if (readMessages(datagram as Uint8Array).some(last)) return;
+      if (understood(() => readMessages(datagram as Uint8Array).some(last))) return;
     }
   }
 }

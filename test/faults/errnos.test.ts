@@ -1,6 +1,7 @@
-// The errnos that a busy or broken machine gives, and SIGTERM, at every system call of ADD, DEL and GC that can have
-// them: an ADD completes or leaves nothing, what a DEL or GC did not finish the next one finishes, and a call that was
-// merely interrupted is made again. EIO and kill -9 at ADD and DEL are in bridge-converges.test.ts.
+// The errnos that a busy or broken machine gives, SIGTERM, and answers of the kernel that cannot be read, at every system
+// call of ADD, DEL and GC that can have them: an ADD completes or leaves nothing, what a DEL or GC did not finish the next
+// one finishes, and a call that was merely interrupted is made again. EIO and kill -9 at ADD and DEL are in
+// bridge-converges.test.ts.
 
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { callSites, type Fault, withFault } from "../support/faults.ts";
@@ -20,6 +21,8 @@ const FAULTS: readonly (readonly [Fault, readonly string[] | "all"])[] = [
   ["EMFILE", ["openat", "socket", "pipe2"]],
   ["ENOBUFS", ["sendto", "recvfrom"]],
   ["ENOMEM", ["openat", "socket", "sendto", "recvfrom", "clone", "setns", "mkdirat", "flock"]],
+  ["short", ["recvfrom"]],
+  ["garbled", ["recvfrom"]],
   ["EINTR", ["openat", "read", "write", "sendto", "recvfrom", "ppoll", "flock", "getrandom", "fstatfs"]],
 ];
 
@@ -87,6 +90,7 @@ describe.each(FAULTS)("%s", (fault, names) => {
         expect(left, `${label}: ${ended.stdout}`).toBe(before);
       }
       if (fault === "EINTR") expect(ended.status, `${label}: ${ended.stdout}`).toBe(0);
+      expect(ended.json?.code, label).not.toBe(999);
       if (fault === "terminate" && ended.status !== 0) {
         expect(ended.stdout, label).toBe("");
         expect(["read", "fcntl", "prlimit64", "mmap", "rt_sigaction", "rt_sigprocmask", ...TIMING]).toContain(
@@ -111,6 +115,7 @@ describe.each(FAULTS)("%s", (fault, names) => {
       faults++;
       if (ended.status === 1)
         expect(ended.json, `${label}: ${ended.stdout}`).toMatchObject({ code: expect.any(Number) });
+      expect(ended.json?.code, label).not.toBe(999);
       if (ended.status === 0) expect(traces(), `${label}: ${ended.stderr}`).toBe(before);
       if (fault === "EINTR") expect(ended.status, `${label}: ${ended.stdout}`).toBe(0);
       must(verb, label, call, conf);

@@ -10,8 +10,11 @@ export interface CallSite {
   readonly nth: number;
 }
 
-/** A signal, an error that fits any call, or one errno by name. */
-export type Fault = "kill" | "terminate" | "error" | `E${string}`;
+/**
+ * A signal, an error that fits any call, one errno by name; or an answer of the kernel that ends in its header, or whose
+ * header says 4 GiB.
+ */
+export type Fault = "kill" | "terminate" | "error" | "short" | "garbled" | `E${string}`;
 
 /** What strace must not touch: without them there is no process yet, or none any more. */
 const NEVER = new Set(["execve", "exit_group", "exit", "rt_sigreturn", "arch_prctl"]);
@@ -46,6 +49,8 @@ function injection(fault: Fault, name: string): string {
   if (fault === "kill") return "signal=KILL";
   if (fault === "terminate") return "signal=TERM";
   if (fault === "error") return `error=${MEMORY.has(name) ? "ENOMEM" : "EIO"}`;
+  if (fault === "short") return "retval=8";
+  if (fault === "garbled") return "poke_exit=@arg2=ffffffff";
   return `error=${fault}`;
 }
 
