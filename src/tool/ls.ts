@@ -150,7 +150,7 @@ export const ls: Command = {
   summary: "networks, bridges and attachments of this node",
   description: `Shows every attachment with container and interface, addresses, host interface, age and state. It reads the records in /run/cni-bridge, the leases, and the kernel; it changes nothing. A configuration only tells where leases are that no record speaks of.
 
-States: "alive": the recorded path leads to the recorded namespace, and the link exists. "cut off": the namespace is there, the link is gone. "unclear": the link is there, the path is not. "dead": proved, both are gone, or the lease is of an earlier boot. "foreign": made by another plugin, or without a record.`,
+States: "alive": the recorded path leads to the recorded namespace, and the link exists. "cut off": the namespace is there, the link is gone. "unclear": one of the two cannot be found from here, which proves nothing. "dead": proved, both are gone, or the lease is of an earlier boot. "foreign": made by another plugin, or without a record.`,
   options: [
     { name: "--json", summary: "for programs" },
     { name: "--long", summary: "container ids in full" },

@@ -63,7 +63,7 @@ A container runtime calls the same executable as \\fBbridge\\fR or \\fBhost\\-lo
 configuration on standard input. A person calls it as \\fBcni\\-bridge\\fR.
 .SH COMMANDS
 ${commands.map(commandSection).join("")}.SH EXIT STATUS
-0 where it worked, 2 for words it does not know; others are said with the command.
+0 where it worked, 1 where it could not be done, 2 for words it does not know; what differs is said with the command.
 .SH ENVIRONMENT
 ${environment.map(([name, text]) => item(name, text)).join("")}.SH FILES
 ${files.map(([name, text]) => item(name, text)).join("")}`;

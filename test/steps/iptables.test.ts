@@ -66,6 +66,11 @@ describe("Iptables.run", () => {
       "iptables v1.8.9 (nf_tables):  RULE_APPEND failed (No such file or directory): rule in chain CNI-x\n",
     ],
     [1, "-N", "iptables: Chain already exists.\n"],
+    [
+      4,
+      "-N",
+      "iptables v1.8.9 (nf_tables):  CHAIN_USER_ADD failed (File exists): chain CNI-0123456789abcdef\n",
+    ],
   ])("returns false for status %i of %s with %j", (status, verb, said) => {
     expect(iptables(answering(status, said)).found.run(verb, "CNI-x")).toBe(false);
   });
