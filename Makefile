@@ -4,7 +4,12 @@ BINDIR ?= /opt/cni/bin
 PREFIX ?= /usr/local
 DESTDIR ?=
 HOST_TARGET := $(shell rustc -vV 2>/dev/null | sed -n 's/^host: //p')
-TARGET ?= $(HOST_TARGET)
+HOST_ARCH := $(firstword $(subst -, ,$(HOST_TARGET)))
+
+# musl's C library where it is there (scripts/preflight.sh says how to get it), else this machine's own: docs/native.md.
+MUSL_TARGET := $(HOST_ARCH)-unknown-linux-musl
+HAS_MUSL := $(shell test -d "$$(rustc --print sysroot 2>/dev/null)/lib/rustlib/$(MUSL_TARGET)" && command -v musl-gcc)
+TARGET ?= $(if $(HAS_MUSL),$(MUSL_TARGET),$(HOST_TARGET))
 
 NODE_MODULES := node_modules/.package-lock.json
 TS_SOURCES := $(shell find src -name '*.ts')
@@ -13,12 +18,14 @@ RUST_SOURCES := $(shell find native/src -name '*.rs') native/Cargo.toml native/C
 # A static executable at a fixed address (native/src/snapshot.rs needs one), and no path of this machine in it.
 CARGO_HOME ?= $(HOME)/.cargo
 export RUSTFLAGS := -C target-feature=+crt-static -C relocation-model=static -C force-unwind-tables=no \
-	--remap-path-prefix=$(CARGO_HOME)=cargo --remap-path-prefix=$(CURDIR)=.
+	--cfg sha2_backend="soft" --remap-path-prefix=$(CARGO_HOME)=cargo --remap-path-prefix=$(CURDIR)=.
 export CFLAGS_$(subst -,_,$(TARGET)) := -fno-pic -fno-pie -fno-asynchronous-unwind-tables \
 	-ffile-prefix-map=$(CURDIR)=.
 
-# NB: no --target for this machine's own. With it, build.rs would get the C flags and not the Rust ones that fit them.
+# NB: no --target for this machine's own C library. With it, build.rs would get the C flags and not the Rust ones that fit them.
 CARGO_TARGET := $(if $(filter-out $(HOST_TARGET),$(TARGET)),--target $(TARGET))
+# What this machine can run, and thus make a snapshot of.
+RUNS_HERE := $(filter $(HOST_ARCH)-%,$(TARGET))
 RELEASE := native/target/$(if $(CARGO_TARGET),$(TARGET)/)release
 
 # What build.rs made last.
@@ -98,8 +105,8 @@ build/fuzz/decoder: $(TS_SOURCES) $(RUST_SOURCES) test/support/decoder-main.ts t
 	npx esbuild test/support/decoder-main.ts --bundle --platform=neutral --format=esm --target=es2023 \
 		--log-level=warning --outfile=build/fuzz/module/plugin.js
 	cd native && CNI_BRIDGE_BUNDLE=$(CURDIR)/build/fuzz/module/plugin.js \
-		cargo build --locked --release --target-dir $(CURDIR)/build/fuzz/target
-	cp build/fuzz/target/release/cni-bridge $@
+		cargo build --locked --release $(CARGO_TARGET) --target-dir $(CURDIR)/build/fuzz/target
+	cp build/fuzz/target/$(if $(CARGO_TARGET),$(TARGET)/)release/cni-bridge $@
 
 ## load           hundreds of containers up and down, with kills, for LOAD_SECONDS (root; 600 unless told)
 load: build
@@ -151,7 +158,7 @@ bench: build build/bench/run build/bench/floor.out
 ## budget         instructions of each verb, and bytes, within bench/budget.json (root; valgrind)
 budget: build
 	npx esbuild bench/budget.ts $(BENCH_BUNDLE)
-	node build/bench/budget.mjs
+	TARGET=$(TARGET) node build/bench/budget.mjs
 
 BENCH_BUNDLE := --bundle --platform=node --format=esm --out-extension:.js=.mjs --outdir=build/bench --log-level=warning
 
@@ -193,9 +200,9 @@ build/.bundled: $(TS_SOURCES) scripts/bundle.mjs $(NODE_MODULES) | preflight
 # What cargo makes can only write a copy of itself in which the engine is started and the plugin loaded. An executable for
 # another machine cannot run here: it holds the plugin as bytecode, and starts its engine each time.
 dist/bridge: $(BUNDLE) $(RUST_SOURCES) Makefile
-	cd native && cargo build --locked --release $(or $(CARGO_TARGET),--no-default-features)
+	cd native && cargo build --locked --release $(CARGO_TARGET) $(if $(RUNS_HERE),--no-default-features)
 	@mkdir -p dist
-	$(if $(CARGO_TARGET),cp $(RELEASE)/cni-bridge dist/bridge.new,$(RELEASE)/cni-bridge --snapshot dist/bridge.new $(BYTECODE))
+	$(if $(RUNS_HERE),$(RELEASE)/cni-bridge --snapshot dist/bridge.new $(BYTECODE),cp $(RELEASE)/cni-bridge dist/bridge.new)
 	mv -f dist/bridge.new dist/bridge
 	ln -f dist/bridge dist/host-local
 	ln -f dist/bridge dist/cni-bridge

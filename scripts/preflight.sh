@@ -26,14 +26,20 @@ at_least "${rustc:-0.0}" 1.88 || lacks "rustc 1.88 or newer (found: ${rustc:-non
     "curl --proto '=https' --tlsv1.2 -sSf https://sh.rustup.rs | sh"
 has cargo || lacks "cargo" "curl --proto '=https' --tlsv1.2 -sSf https://sh.rustup.rs | sh"
 
-if has gcc; then
+arch=$(uname -m)
+sysroot=$(rustc --print sysroot 2>/dev/null)
+if [ -d "$sysroot/lib/rustlib/$arch-unknown-linux-musl" ] && has musl-gcc; then
+    has gcc || lacks "gcc" "apt-get install gcc"
+elif has gcc; then
+    echo "note: without musl the executable is a third larger and starts 0.2 ms later. To have it:" >&2
+    echo "    rustup target add $arch-unknown-linux-musl && apt-get install musl-tools" >&2
     # gcc answers with the bare name where it has no such file.
     case $(gcc -print-file-name=libc.a) in
     */*) ;;
     *) lacks "libc.a, to link a static executable" "apt-get install libc6-dev  (Fedora: dnf install glibc-static)" ;;
     esac
 else
-    lacks "gcc" "apt-get install gcc libc6-dev"
+    lacks "gcc" "apt-get install gcc musl-tools"
 fi
 
 exit $missing

@@ -10,7 +10,7 @@
 use crate::engine::{self, Started};
 use crate::heap::Heap;
 use crate::sys::{Errno, Result, check, file};
-use libc::{Elf64_Ehdr, Elf64_Phdr, Elf64_Shdr, ucontext_t};
+use libc::{Elf64_Ehdr, Elf64_Phdr, Elf64_Shdr, c_int, c_void};
 use std::ffi::CStr;
 use std::mem::MaybeUninit;
 use std::{ptr, slice};
@@ -130,30 +130,29 @@ pub fn take(path: &CStr, bytecode: Option<&CStr>) -> Result<()> {
 /// rquickjs are seeded from it, so otherwise no two builds were equal. `engine::run` sets the bounds anew.
 fn start_on_fixed_stack(bytecode: &'static [u8]) -> Result<()> {
     const LENGTH: usize = 1 << 20;
-    static mut STACK: MaybeUninit<[u8; LENGTH]> = MaybeUninit::uninit();
+    #[repr(align(65536))]
+    struct Stack(#[expect(dead_code)] MaybeUninit<[u8; LENGTH]>);
+    static mut STACK: Stack = Stack(MaybeUninit::uninit());
     static mut BYTECODE: &[u8] = &[];
-    extern "C" fn start() {
-        // SAFETY: one thread; set below.
+    extern "C" fn start(_: *mut c_void) -> *mut c_void {
+        // SAFETY: no other thread runs meanwhile; set below.
         unsafe { (*image()).started = engine::start(BYTECODE) };
+        ptr::null_mut()
     }
-    let (mut here, mut there) = (MaybeUninit::<ucontext_t>::uninit(), MaybeUninit::<ucontext_t>::uninit());
-    // SAFETY: both contexts are filled before use, and outlive it; the stack is used once.
+    let (mut attributes, mut thread) = (MaybeUninit::uninit(), MaybeUninit::uninit());
+    // SAFETY: all is filled before use; the stack is used once, and this thread waits.
     unsafe {
         BYTECODE = bytecode;
-        check(libc::getcontext(there.as_mut_ptr()))?;
-        let context = there.assume_init_mut();
-        // What is in registers now points into this stack, and would be saved on that one.
-        #[cfg(target_arch = "x86_64")]
-        context.uc_mcontext.gregs.fill(0);
-        #[cfg(target_arch = "aarch64")]
-        context.uc_mcontext.regs.fill(0);
-        context.uc_stack.ss_sp = (&raw mut STACK).cast();
-        context.uc_stack.ss_size = LENGTH;
-        context.uc_link = here.as_mut_ptr();
-        libc::makecontext(context, start, 0);
-        check(libc::swapcontext(here.as_mut_ptr(), context))?;
+        done(libc::pthread_attr_init(attributes.as_mut_ptr()))?;
+        done(libc::pthread_attr_setstack(attributes.as_mut_ptr(), (&raw mut STACK).cast(), LENGTH))?;
+        done(libc::pthread_create(thread.as_mut_ptr(), attributes.as_ptr(), start, ptr::null_mut()))?;
+        done(libc::pthread_join(thread.assume_init(), ptr::null_mut()))
     }
-    Ok(())
+}
+
+/// The POSIX threads' way to say how a call went.
+fn done(errno: c_int) -> Result<()> {
+    if errno == 0 { Ok(()) } else { Err(Errno(errno)) }
 }
 
 /// The bytes of a file, at an address that is the same every time: what the engine leaves in freed memory may point there.

@@ -53,7 +53,7 @@ pub fn poll_one(fd: c_int, events: c_short, deadline: Deadline) -> Result<()> {
 pub fn spec(time: Duration) -> timespec {
     // SAFETY: every bit pattern is a timespec; some targets have padding fields that only zeroing can fill.
     let mut spec: timespec = unsafe { MaybeUninit::zeroed().assume_init() };
-    spec.tv_sec = time.as_secs() as libc::time_t;
+    spec.tv_sec = time.as_secs() as _;
     spec.tv_nsec = libc::c_long::from(time.subsec_nanos().cast_signed());
     spec
 }

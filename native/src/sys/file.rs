@@ -136,7 +136,7 @@ pub fn futimens(fd: c_int, mtime_ms: f64) -> Result<c_int> {
     let seconds = (mtime_ms / 1000.0).floor();
     let omit = libc::timespec { tv_sec: 0, tv_nsec: libc::UTIME_OMIT };
     let nanoseconds = (mtime_ms - seconds * 1000.0) * 1e6;
-    let mtime = libc::timespec { tv_sec: seconds as libc::time_t, tv_nsec: nanoseconds as libc::c_long };
+    let mtime = libc::timespec { tv_sec: seconds as _, tv_nsec: nanoseconds as _ };
     let times = [omit, mtime];
     // SAFETY: the array outlives the call.
     check(unsafe { libc::futimens(fd, times.as_ptr()) })
