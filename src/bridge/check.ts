@@ -42,7 +42,8 @@ function identify(session: Session, request: Request, config: Config, previous: 
     throw refuse(`prevResult has no interface ${config.bridge} on the host`);
   }
   const id = attachmentId(request);
-  const own = hostNameOf(session.host, id, config);
+  const key = hostVethName(session.host, id);
+  const own = hostNameOf(session.host, id, key, config);
   const onHost = previous.interfaces.filter(({ sandbox }) => !sandbox);
   // The reference names the host's end at random; the peer tells which of the listed ones it is.
   const there = session.findLink("container", request.ifname);
@@ -52,12 +53,12 @@ function identify(session: Session, request: Request, config: Config, previous: 
     throw refuse(`prevResult has no host end of ${request.ifname} on bridge ${config.bridge}`);
   return {
     id,
-    key: hostVethName(session.host, id),
+    key,
     hostName: outside.name,
     hostMac: expectedMac(outside.mac, () => session.findLink("host", outside.name)),
     mac: expectedMac(inside.mac, () => there),
     bridgeMac: "",
-    vlanGateway: { mac: "", portName: "", portMac: "" },
+    ...(config.vlan === 0 ? {} : { vlanGateway: { mac: "", portName: "", portMac: "" } }),
   };
 }
 

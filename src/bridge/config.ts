@@ -23,6 +23,7 @@ import type { Host } from "../host.ts";
 import { dataDirOf } from "../host-local/config.ts";
 import type { VlanRange } from "../kernel/vlan.ts";
 import { formatMac, parseMac } from "../net/mac.ts";
+import { vethPrefix } from "../net/names.ts";
 import { checkTogether } from "./config-rules.ts";
 import { type MasqueradeConfig, readMasquerade } from "./masquerade-config.ts";
 import { readVlanTrunk } from "./vlan-trunk.ts";
@@ -151,7 +152,7 @@ export function interpret(request: Request, findings: Findings): Config {
     preserveDefaultVlan: read.preserveDefaultVlan ?? false,
     groupFwdMask: read.groupFwdMask,
     hostInterfaceName: readHostInterfaceName(read),
-    hostInterfacePrefix: read.hostInterfacePrefix ?? "veth",
+    hostInterfacePrefix: read.hostInterfacePrefix ?? vethPrefix,
     uplink: read.uplink === "" ? undefined : read.uplink,
     uplinkForce: read.uplinkForce ?? false,
     pruneBridge: read.pruneBridge ?? false,

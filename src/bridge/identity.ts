@@ -10,6 +10,7 @@ import {
   hostVethName,
   randomMac,
   stableMac,
+  vethPrefix,
   vlanPortName,
 } from "../net/names.ts";
 import { O_RDONLY } from "../open-flags.ts";
@@ -27,7 +28,8 @@ export interface Identity {
   readonly mac: string;
   /** For a bridge that has yet to be made. */
   readonly bridgeMac: string;
-  readonly vlanGateway: VlanGateway;
+  /** Of a network with an access VLAN. */
+  readonly vlanGateway?: VlanGateway;
 }
 
 /** For a VLAN gateway that has yet to be made. */
@@ -63,16 +65,20 @@ export function bridgeMac(host: Host, bridge: string): string {
   return stableMacs(host)(bridge);
 }
 
-export function hostNameOf(host: Host, id: AttachmentId, config: Config): string {
-  return config.hostInterfaceName ?? hostInterfaceName(host, id, config.hostInterfacePrefix);
+/** The name of the host's end of the attachment known as `key`. */
+export function hostNameOf(host: Host, id: AttachmentId, key: string, config: Config): string {
+  const { hostInterfaceName: configured, hostInterfacePrefix: prefix } = config;
+  if (configured !== undefined) return configured;
+  return prefix === vethPrefix ? key : hostInterfaceName(host, id, prefix);
 }
 
 export function identify(host: Host, request: Request, config: Config): Identity {
   const id = attachmentId(request);
+  const key = hostVethName(host, id);
   return {
     id,
-    key: hostVethName(host, id),
-    hostName: hostNameOf(host, id, config),
+    key,
+    hostName: hostNameOf(host, id, key, config),
     hostMac: formatMac(randomMac(host)),
     mac: config.mac ?? formatMac(randomMac(host)),
     ...identifyShared(host, config),
@@ -85,10 +91,12 @@ export function identifyShared(
   config: Pick<Config, "bridge" | "vlan">,
 ): Pick<Identity, "bridgeMac" | "vlanGateway"> {
   const stable = stableMacs(host);
+  const bridgeMac = stable(config.bridge);
+  if (config.vlan === 0) return { bridgeMac };
   const gatewayName = vlanGatewayName(config);
   const portName = vlanPortName(host, gatewayName);
   return {
-    bridgeMac: stable(config.bridge),
+    bridgeMac,
     vlanGateway: { mac: stable(gatewayName), portName, portMac: stable(portName) },
   };
 }

@@ -15,13 +15,22 @@ function refusal(netns: string, why: string): CniError {
   return new CniError(Code.invalidEnvironment, `CNI_NETNS ${netns} ${why}`);
 }
 
-/** Throws code 4 where the descriptor is the plugin's own namespace, unless CNI_NETNS_OVERRIDE allows that. */
-function refuseOwn(host: Host, netns: string, fd: number): void {
-  const override = host.getenv("CNI_NETNS_OVERRIDE") ?? "";
-  if (override === "1" || override.toLowerCase() === "true") return;
+/** Whether the container's namespace is the plugin's own: by cookie, or before Linux 5.14 by its file. */
+function isOwn(session: Session, netns: string, fd: number): boolean {
+  const cookie = session.route("container").netnsCookie();
+  if (cookie !== undefined) return cookie === session.route("host").netnsCookie();
+  const { host } = session;
   const own = ok(host.fstatat(AT_FDCWD, "/proc/thread-self/ns/net", 0), "stat", "own namespace") as Stat;
   const other = ok(host.fstat(fd), "stat", netns) as Stat;
-  if (own.dev === other.dev && own.ino === other.ino) {
+  return own.dev === other.dev && own.ino === other.ino;
+}
+
+/** Throws code 4 where the descriptor is the plugin's own namespace, unless CNI_NETNS_OVERRIDE allows that. */
+function refuseOwn(session: Session, netns: string, fd: number): void {
+  const { host } = session;
+  const override = host.getenv("CNI_NETNS_OVERRIDE") ?? "";
+  if (override === "1" || override.toLowerCase() === "true") return;
+  if (isOwn(session, netns, fd)) {
     throw refusal(
       netns,
       "is the plugin's own network namespace; plugin's netns and netns from CNI_NETNS should not be the same",
@@ -36,7 +45,6 @@ function enter(host: Host, netns: string): Session | undefined {
   ok(fd, "open", netns);
   const type = ok(host.fstatfs(fd), "statfs", netns);
   if (type !== NSFS_MAGIC && type !== PROC_SUPER_MAGIC) return undefined;
-  refuseOwn(host, netns, fd);
   const session = new Session(host, fd);
   try {
     session.route("container");
@@ -45,6 +53,7 @@ function enter(host: Host, netns: string): Session | undefined {
     if (error instanceof HostError && error.errno === EINVAL) return undefined;
     throw error;
   }
+  refuseOwn(session, netns, fd);
   return session;
 }
 

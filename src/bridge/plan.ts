@@ -85,8 +85,11 @@ function planVlan(config: PlannedHost, port: string): Step[] {
 }
 
 /** The link that holds the gateway addresses, and what makes it where it is not the bridge. */
-function planGatewayLink(config: PlannedHost, vlanGateway: VlanGateway): { link: string; steps: Step[] } {
-  if (config.vlan === 0) return { link: config.bridge, steps: [] };
+function planGatewayLink(
+  config: PlannedHost,
+  vlanGateway: VlanGateway | undefined,
+): { link: string; steps: Step[] } {
+  if (vlanGateway === undefined) return { link: config.bridge, steps: [] };
   const { bridge, vlan, preserveDefaultVlan: preserveDefault } = config;
   const name = vlanGatewayName(config);
   const steps: Step[] = [
@@ -100,7 +103,7 @@ function planGatewayLink(config: PlannedHost, vlanGateway: VlanGateway): { link:
 /** The host's part as a gateway: addresses, and forwarding of their families. */
 export function planGateways(
   config: PlannedHost & Pick<Config, "forceAddress">,
-  vlanGateway: VlanGateway,
+  vlanGateway: VlanGateway | undefined,
   gateways: readonly string[],
 ): Step[] {
   if (gateways.length === 0) return [];

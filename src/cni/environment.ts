@@ -27,15 +27,18 @@ const required = new Map([
   ["GC", ["CNI_PATH"]],
 ]);
 
-const identifierCharacters = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_.-";
-/** Those before the place of "_" may begin one. */
-const firstCharacters = identifierCharacters.indexOf("_");
+/** By code: 2 for what may begin an identifier, 1 for what may follow. */
+const identifierCharacters = Uint8Array.from({ length: 128 }, (_, code) => {
+  const char = String.fromCharCode(code);
+  if ("_.-".includes(char)) return 1;
+  return (char >= "0" && char <= "9") || (char.toLowerCase() >= "a" && char.toLowerCase() <= "z") ? 2 : 0;
+});
 
 /** Whether a text is `[A-Za-z0-9][A-Za-z0-9_.-]*`, as a container ID and a network name must be. */
 export function isIdentifier(text: string): boolean {
   for (let at = 0; at < text.length; at++) {
-    const place = identifierCharacters.indexOf(text[at]!);
-    if (place < 0 || (at === 0 && place >= firstCharacters)) return false;
+    const kind = identifierCharacters[text.charCodeAt(at)];
+    if (!kind || (at === 0 && kind !== 2)) return false;
   }
   return text !== "";
 }

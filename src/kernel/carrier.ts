@@ -15,15 +15,23 @@ export interface CarrierStep {
 /** Longer than all the sleeps of the reference together; the event comes in 0.015 ms, 16 ms at worst. */
 const DEADLINE_MS = 5_000;
 
-/** `veth` has begun to listen before it made the pair, so nothing is missed. */
+function findOperstate(session: Session, { name }: CarrierStep): number | undefined {
+  return session.findHead("host", name)?.operstate;
+}
+
+/**
+ * `veth` has begun to listen before it made the pair, so nothing is missed. Only the announcement comes after the queueing
+ * discipline: who asks for the state is told "up" before.
+ */
 export function apply(session: Session, step: CarrierStep): void {
   const { host } = session;
   const deadline = host.monotonic() + DEADLINE_MS;
+  const announcements = session.announcements();
   let own: number | undefined;
   for (;;) {
-    const messages = session.announcements().announced(deadline - host.monotonic());
+    const messages = announcements.announced(deadline - host.monotonic());
     if (messages === undefined || messages === "lost") {
-      const operstate = session.findLink("host", step.name)?.operstate;
+      const operstate = findOperstate(session, step);
       if (operstate === IF_OPER_UP) return;
       if (messages === "lost") continue;
       const word = operstate === undefined ? "not-present" : operstates[operstate];
@@ -47,7 +55,7 @@ export function apply(session: Session, step: CarrierStep): void {
 }
 
 export function verify(session: Session, step: CarrierStep): Difference[] {
-  const operstate = session.findLink("host", step.name)?.operstate;
+  const operstate = findOperstate(session, step);
   if (operstate === IF_OPER_UP) return [];
   const found = operstate === undefined ? "no link" : operstates[operstate]!;
   return [{ what: `state of ${step.name}`, expected: "up", found }];

@@ -4,7 +4,14 @@
 import { ENODEV, EPROTONOSUPPORT } from "../errno.ts";
 import { CniError, Code, HostError } from "../errors.ts";
 import { type Host, OWN_NETNS } from "../host.ts";
-import { AF_UNSPEC, getLink, getLinkHead, type Link, RTNLGRP_LINK } from "../netlink/if-link.ts";
+import {
+  AF_UNSPEC,
+  getLink,
+  getLinkHead,
+  type Link,
+  type LinkHead,
+  RTNLGRP_LINK,
+} from "../netlink/if-link.ts";
 import type { Request } from "../netlink/message.ts";
 import { getNsid } from "../netlink/rtnetlink.ts";
 import { NETLINK_NETFILTER, NETLINK_ROUTE, Socket } from "../netlink/socket.ts";
@@ -122,10 +129,14 @@ export class Session {
     const key = `${where} ${ifname}`;
     const known = this.#indexes.get(key);
     if (known !== undefined) return known;
-    const request = { family: AF_UNSPEC, ifname };
-    const head = this.route(where).get(`look up ${ifname} (${where})`, getLinkHead, request, [ENODEV]);
-    const { index } = head ?? vanished(where, ifname);
+    const { index } = this.findHead(where, ifname) ?? vanished(where, ifname);
     this.#indexes.set(key, index!);
     return index!;
+  }
+
+  /** Index and operational state of the link of that name, or undefined. */
+  findHead(where: Where, ifname: string): LinkHead | undefined {
+    const request = { family: AF_UNSPEC, ifname };
+    return this.route(where).get(`look up ${ifname} (${where})`, getLinkHead, request, [ENODEV]);
   }
 }

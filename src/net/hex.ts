@@ -4,7 +4,7 @@ const pairs = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStar
 
 /** The first `count` bytes, two lower-case digits each. */
 export function formatHex(bytes: Uint8Array, count: number, separator = ""): string {
-  let text = "";
-  for (let at = 0; at < count; at++) text += at === 0 ? pairs[bytes[at]!] : separator + pairs[bytes[at]!];
-  return text;
+  const digits: string[] = [];
+  for (let at = 0; at < count; at++) digits[at] = pairs[bytes[at]!]!;
+  return digits.join(separator);
 }

@@ -34,9 +34,11 @@ export function hostInterfaceName(
   return `${prefix}${characters(hash(host, network, containerId, ifname))}`.slice(0, 15);
 }
 
+export const vethPrefix = "veth";
+
 /** The name that the host's end has unless another is configured, and by which an attachment is known in any case. */
 export function hostVethName(host: Host, id: AttachmentId): string {
-  return hostInterfaceName(host, id, "veth");
+  return hostInterfaceName(host, id, vethPrefix);
 }
 
 /** The first hex digits, an even number, of SHA-512 of a text: the reference's chain names and comments hold such. */
@@ -66,5 +68,5 @@ export function stableMac(host: Host, machineId: string, device: string): Uint8A
 
 /** The bridge port behind a VLAN's gateway interface. */
 export function vlanPortName(host: Host, gatewayName: string): string {
-  return `veth${characters(hash(host, "vlan-gateway", gatewayName))}`;
+  return `${vethPrefix}${characters(hash(host, "vlan-gateway", gatewayName))}`;
 }

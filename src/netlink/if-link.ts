@@ -84,6 +84,7 @@ export const newLinkInet = request("RTM_NEWLINK", 16, linkInet);
 
 /** What stands at the beginning of a link's message: reading the rest of it takes fifty times as long. */
 export const linkHead = body(ifinfomsg, attrs({ ifname: common.ifname, operstate: [16, u8] })); // IFLA_OPERSTATE
+export type LinkHead = Infer<typeof linkHead>;
 export const getLinkHead = request("RTM_GETLINK", 18, linkHead);
 
 /** The link that an announcement is about; undefined for one of another family, as AF_BRIDGE tells of ports. */

@@ -72,7 +72,7 @@ export function readMessages(bytes: Uint8Array): Message[] {
     messages.push({
       type: get16(bytes, at + 4),
       flags: get16(bytes, at + 6),
-      seq: u32.get(bytes, at + 8),
+      seq: get32(bytes, at + 8),
       bytes,
       start: at + NLMSG_HDRLEN,
       end: at + length,
