@@ -141,6 +141,23 @@ unsafe fn size(block: *mut u8) -> usize {
     unsafe { block.sub(HEADER).cast::<usize>().read() }
 }
 
+/// Leaves the heap out of the children that fork(2) makes from here on. With it each of its pages would be copied once more
+/// when it is changed next, here as well. Such a child must not allocate, nor touch what was.
+pub fn keep_from_children() {
+    // SAFETY: the heap is one thread's; madvise touches no memory.
+    #[cfg(not(test))]
+    unsafe {
+        let (area, length) = snapshot::area();
+        // Less than that may be mapped, of which the kernel tells after it has advised the rest.
+        libc::madvise(area.cast(), length, libc::MADV_DONTFORK);
+        // Chunks before the current one are copied as ever.
+        let end = (*snapshot::heap()).end;
+        if (*snapshot::heap()).outside > 0 {
+            libc::madvise(end.sub(CHUNK).cast(), CHUNK, libc::MADV_DONTFORK);
+        }
+    }
+}
+
 fn pages(size: usize) -> *mut u8 {
     let (access, kind) = (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS);
     // SAFETY: a mapping wherever the kernel likes touches nothing that exists.

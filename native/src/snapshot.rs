@@ -65,6 +65,12 @@ pub fn started() -> Option<Started> {
     unsafe { if (*image()).taken { Some((*image()).started) } else { None } }
 }
 
+/// Where the heap's first chunk is, and all that a snapshot holds.
+#[cfg(not(test))]
+pub fn area() -> (*mut u8, usize) {
+    (image().cast(), AREA)
+}
+
 /// The heap's first chunk.
 pub fn room() -> Option<(*mut u8, usize)> {
     const BEGIN: usize = size_of::<Image>().next_multiple_of(16);

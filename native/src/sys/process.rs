@@ -1,12 +1,17 @@
 //! The process itself: its environment, random bytes, and the child that outlives it.
 
-use super::{Result, check, count, file, retry, socket};
+use super::socket::{self, Buffer};
+use super::{Errno, Result, check, count, file, retry};
+use crate::heap;
 use libc::{c_int, c_uint};
 use std::ffi::CStr;
 use std::os::fd::{FromRawFd, IntoRawFd, OwnedFd};
 
 /// How long the child of `send_from_child` waits for its answer.
 const ANSWER_MS: f64 = 60_000.0;
+/// How many descriptors it has, and how long its request is, at most.
+const MOST_KEPT: usize = 4;
+const LONGEST_REQUEST: usize = 1024;
 
 pub fn getenv(name: &CStr) -> Option<Vec<u8>> {
     // SAFETY: the process has one thread and never changes its environment.
@@ -45,17 +50,25 @@ pub fn random(length: usize) -> Result<Vec<u8>> {
 /// subreaper. Where our parent is PID 1 of its PID namespace and does not reap, a zombie stays; the caller must not
 /// call this there.
 pub fn send_from_child(fd: c_int, message: &[u8], keep: Vec<c_int>) -> Result<c_int> {
+    // What the child needs is on the stack: it gets no heap.
+    let mut request = [0; LONGEST_REQUEST];
+    let request = request.get_mut(..message.len()).ok_or(Errno(libc::EMSGSIZE))?;
+    request.copy_from_slice(message);
+    let mut kept = [fd; MOST_KEPT];
+    kept[2..].get_mut(..keep.len()).ok_or(Errno(libc::EINVAL))?.copy_from_slice(&keep);
     let [reading, writing] = pipe()?.map(IntoRawFd::into_raw_fd);
+    kept[0] = writing;
+    kept.sort_unstable();
+    heap::keep_from_children();
     // SAFETY: the process has one thread, so the child may go on with everything it has; it leaves by _exit alone.
     match check(unsafe { libc::fork() }) {
         Ok(0) => {
-            let mut kept = keep;
-            kept.extend([fd, writing]);
-            close_all_but(kept);
-            let sent = socket::send(fd, message).and_then(|_| socket::recv(fd, ANSWER_MS));
+            close_all_but(&kept);
+            let mut buffer = Buffer::uninit();
+            let sent = socket::send(fd, request).and_then(|_| socket::recv_into(&mut buffer, fd, ANSWER_MS));
             if let Ok(answer) = sent {
                 // The parent may be gone, and then nobody cares.
-                let _ = file::write(writing, &answer);
+                let _ = file::write(writing, answer);
             }
             // SAFETY: ends the process and runs nothing.
             unsafe { libc::_exit(0) }
@@ -81,10 +94,10 @@ pub fn pipe() -> Result<[OwnedFd; 2]> {
     }
 }
 
-fn close_all_but(mut kept: Vec<c_int>) {
-    kept.sort_unstable();
+/// `kept` is sorted.
+fn close_all_but(kept: &[c_int]) {
     let mut from = 0;
-    for fd in kept {
+    for &fd in kept {
         if fd > from {
             close_range(from as c_uint, fd as c_uint - 1);
         }

@@ -40,9 +40,14 @@ pub fn send(fd: c_int, message: &[u8]) -> Result<c_int> {
     Ok(sent as c_int)
 }
 
-/// One datagram, whole. Asks before it waits: netlink has mostly answered by the time a request was sent.
+pub type Buffer = MaybeUninit<[u8; DATAGRAM]>;
+
 pub fn recv(fd: c_int, timeout_ms: f64) -> Result<Vec<u8>> {
-    let mut buffer = MaybeUninit::<[u8; DATAGRAM]>::uninit();
+    recv_into(&mut Buffer::uninit(), fd, timeout_ms).map(<[u8]>::to_vec)
+}
+
+/// One datagram, whole. Asks before it waits: netlink has mostly answered by the time a request was sent.
+pub fn recv_into(buffer: &mut Buffer, fd: c_int, timeout_ms: f64) -> Result<&[u8]> {
     let mut ask = || {
         let flags = libc::MSG_DONTWAIT | libc::MSG_TRUNC;
         // SAFETY: the kernel writes at most the buffer; with MSG_TRUNC it says how long the datagram was.
@@ -62,7 +67,7 @@ pub fn recv(fd: c_int, timeout_ms: f64) -> Result<Vec<u8>> {
         return Err(Errno(libc::EMSGSIZE));
     }
     // SAFETY: the kernel filled `length` bytes.
-    Ok(unsafe { std::slice::from_raw_parts(buffer.as_ptr().cast(), length) }.to_vec())
+    Ok(unsafe { std::slice::from_raw_parts(buffer.as_ptr().cast(), length) })
 }
 
 /// Index of the first descriptor that can be read or has hung up.
