@@ -26,12 +26,13 @@ export function findHostEnd(session: Session, record: AttachmentRecord): Link | 
   return session.findLink("host", record.key) ?? findConfigured(session, record);
 }
 
-/** Removes the pair of an attachment; absent is fine. */
-export function removePair(session: Session, key: string, record: AttachmentRecord | undefined): void {
-  veth.remove(session, key);
+/** Removes the pair of an attachment; whether there was one under its derived name. */
+export function removePair(session: Session, key: string, record: AttachmentRecord | undefined): boolean {
+  const removed = veth.remove(session, key);
   // Left where ADD was killed before the link got its second name, and by a kernel that knows none.
   const rest = record === undefined ? undefined : findConfigured(session, record);
   if (rest !== undefined) veth.remove(session, rest.ifname!);
+  return removed;
 }
 
 /**

@@ -27,8 +27,8 @@ export function del(host: Host, request: Request): Outcome {
     failures.attempt(() => session.openNetfilter());
   request.enter?.("link");
   // The link goes before the address is released: a new holder of the address must not meet the old one.
-  failures.attempt(() => removePair(session, key, record));
-  const wasOthers = failures.attempt(() => veth.removeByContainerEnd(session, request.ifname));
+  const wasOurs = failures.attempt(() => removePair(session, key, record));
+  const wasOthers = !wasOurs && failures.attempt(() => veth.removeByContainerEnd(session, request.ifname));
   request.enter?.("masquerade");
   // The reference knows nothing of records: one that it has left after its DEL says nothing of its own next ADD.
   const known = wasOthers ? undefined : record;

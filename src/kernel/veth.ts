@@ -124,11 +124,15 @@ export function undo(session: Session, { hostName, hostMac }: VethStep): void {
   if (link?.address !== undefined && formatMac(link.address) === hostMac) remove(session, hostName);
 }
 
-/** Deletes the pair by its host's end. Absent is fine; so is a name that something else than a veth holds: not ours. */
-export function remove(session: Session, hostName: string): void {
+/**
+ * Deletes the pair by its host's end; whether there was one. Absent is fine; so is a name that something else than a veth
+ * holds: not ours.
+ */
+export function remove(session: Session, hostName: string): boolean {
   const link = session.findLink("host", hostName);
-  if (link?.linkinfo?.kind !== "veth") return;
+  if (link?.linkinfo?.kind !== "veth") return false;
   deleteLink(session, link);
+  return true;
 }
 
 /**
