@@ -194,6 +194,8 @@ export function add(host: Host, request: Request): Outcome {
     refuseTakenName(session, identity);
     attach(session, config, () => applyAll(session, planLink(config, identity, mtu), undo));
     applyAll(session, planPort(config, identity), undo);
+    // From before anybody sets the container's end up, as an IPAM plugin may: `carrier` waits for what is announced then.
+    session.announcements();
     let ipam: (Result & Routing) | undefined;
     if (config.ipamType === "") applyAll(session, planLayer2(config, identity), undo);
     else {

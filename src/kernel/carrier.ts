@@ -20,7 +20,7 @@ function findOperstate(session: Session, { name }: CarrierStep): number | undefi
 }
 
 /**
- * `veth` has begun to listen before it made the pair, so nothing is missed. Only the announcement comes after the queueing
+ * ADD has begun to listen before the container's end went up, so nothing is missed. Only the announcement comes after the queueing
  * discipline: who asks for the state is told "up" before.
  */
 export function apply(session: Session, step: CarrierStep): void {

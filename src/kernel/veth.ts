@@ -69,8 +69,6 @@ function make(session: Session, step: VethStep, master: number): Answer {
 }
 
 export function apply(session: Session, step: VethStep): void {
-  // Listen before the pair exists: its first announcement may be the one that `carrier` waits for.
-  session.announcements();
   const master = session.index("host", step.bridge);
   let answer = make(session, step, master);
   if (answer.errno === EEXIST) {

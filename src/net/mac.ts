@@ -1,8 +1,6 @@
 // Ethernet addresses: text to bytes and back. The forms are those of Go's net.ParseMAC that have 6 bytes.
 
-import { formatHex } from "./hex.ts";
-
-const hexDigits = "0123456789abcdefABCDEF";
+import { formatHex, parseHex } from "./hex.ts";
 
 /** The 6 bytes of `aa:bb:cc:dd:ee:ff`, `aa-bb-cc-dd-ee-ff` or `aabb.ccdd.eeff`, in either case; else undefined. */
 export function parseMac(text: string): Uint8Array | undefined {
@@ -12,14 +10,7 @@ export function parseMac(text: string): Uint8Array | undefined {
   if (!dotted && !((separator === ":" || separator === "-") && groups.length === 6)) return undefined;
   const width = dotted ? 4 : 2;
   if (groups.some((group) => group.length !== width)) return undefined;
-  const digits = groups.join("");
-  const mac = new Uint8Array(6);
-  for (let at = 0; at < 12; at++) {
-    const digit = hexDigits.indexOf(digits[at]!);
-    if (digit < 0) return undefined;
-    mac[at >> 1] = (mac[at >> 1]! << 4) | (digit > 15 ? digit - 6 : digit);
-  }
-  return mac;
+  return parseHex(groups.join(""));
 }
 
 /** `aa:bb:cc:dd:ee:ff`, lower case, for any number of bytes. */
