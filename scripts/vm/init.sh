@@ -19,6 +19,8 @@ until [ -e "$1" ]; do
     usleep 1000
     set -- /dev/vport*
 done
+# The file may be there before the device.
+until (: <>"$1") 2>/dev/null; do usleep 1000; done
 exec 3<>"$1"
 
 # No program's output holds this (vm.ts knows it too).

@@ -47,6 +47,7 @@ export class Vm extends Node {
 
   readonly bin = Vm.bin;
 
+  #disposed = false;
   readonly #qemu: ChildProcess;
   /** What qemu and the kernel say. */
   readonly #log: number;
@@ -182,6 +183,8 @@ export class Vm extends Node {
   }
 
   async dispose(): Promise<void> {
+    if (this.#disposed) return;
+    this.#disposed = true;
     if (this.#qemu.pid !== undefined && this.#qemu.exitCode === null && this.#qemu.signalCode === null) {
       const ended = once(this.#qemu, "exit");
       this.#qemu.kill("SIGKILL");
@@ -199,7 +202,10 @@ function flags(file: (name: string) => string, parameters: string): string[] {
     ...["-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"],
     ...["-kernel", join(KERNEL, "vmlinuz"), "-initrd", file("initramfs")],
     // A machine whose kernel panics ends at once.
-    ...["-append", `console=ttyS0 quiet panic=-1 random.trust_cpu=on mitigations=off ${parameters}`],
+    ...[
+      "-append",
+      `console=ttyS0 quiet panic=-1 no_timer_check random.trust_cpu=on mitigations=off ${parameters}`,
+    ],
     ...["-chardev", `file,id=log,path=${file("log")},append=on`, "-serial", "chardev:log"],
     ...["-chardev", `pipe,id=port,path=${file("port")}`],
     ...["-device", "virtio-serial-pci", "-device", "virtserialport,chardev=port"],
