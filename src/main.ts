@@ -46,7 +46,7 @@ export function runPlugin(host: Host, name: string, plugin: Plugin): number {
     const networkConfig = readNetworkConfig(host);
     answerVersion = declaredVersion(networkConfig) ?? newestVersion;
     log ??= RunLog.open(host, findKey(networkConfig.json, "logFile"), name);
-    const checked = checkRequest(environment, networkConfig);
+    const checked = checkRequest(host, environment, networkConfig);
     const request = log?.follow(checked) ?? checked;
     // Whoever stops us half way would leave half an attachment. A caller that is gone closes our standard output, and
     // then a finished ADD is undone.

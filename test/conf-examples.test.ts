@@ -31,7 +31,7 @@ function plugins(file: string): PluginConf[] {
 function request(conf: PluginConf) {
   const env = { CNI_COMMAND: "ADD", CNI_CONTAINERID: "c1", CNI_NETNS: "/run/netns/c1", CNI_IFNAME: "eth0" };
   const host = fakeProcess({ env, stdin: JSON.stringify(conf) });
-  return { host, request: checkRequest(readEnvironment(host), readNetworkConfig(host)) };
+  return { host, request: checkRequest(host, readEnvironment(host), readNetworkConfig(host)) };
 }
 
 describe("conf.d-examples", () => {

@@ -17,7 +17,13 @@ import { formatMac } from "../net/mac.ts";
 import type { Link } from "../netlink/if-link.ts";
 import { attach, refuseTakenName } from "./attach.ts";
 import { findHostEnd, removeMasquerade, removeSpoofCheck } from "./attachment.ts";
-import { type AttachmentRecord, type HostSide, hostSideOf } from "./attachment-record.ts";
+import {
+  type AttachmentRecord,
+  formatRecord,
+  hostSideOf,
+  type RecordedHostSide,
+  withAssigned,
+} from "./attachment-record.ts";
 import { type Config, readConfig } from "./config.ts";
 import { vlanGatewayName } from "./config-rules.ts";
 import { type Identity, identify } from "./identity.ts";
@@ -30,13 +36,13 @@ import { CONTAINER_INTERFACE, planRouting, type Routing } from "./routing.ts";
 
 /** What has been done, to be undone newest first. */
 class Undo {
-  readonly #host: Host;
-  readonly #actions: (() => void)[] = [];
-  constructor(host: Host) {
-    this.#host = host;
+  readonly #session: Session;
+  readonly #actions: (Step | (() => void))[] = [];
+  constructor(session: Session) {
+    this.#session = session;
   }
 
-  push(action: () => void): void {
+  push(action: Step | (() => void)): void {
     this.#actions.push(action);
   }
 
@@ -44,9 +50,10 @@ class Undo {
   run(): void {
     for (const action of this.#actions.splice(0).reverse()) {
       try {
-        action();
+        if (typeof action === "function") action();
+        else remove(this.#session, action);
       } catch (error) {
-        warn(this.#host, `while undoing ADD: ${error instanceof Error ? error.message : error}`);
+        warn(this.#session.host, `while undoing ADD: ${error instanceof Error ? error.message : error}`);
       }
     }
   }
@@ -56,9 +63,9 @@ class Undo {
 const ENDING_MS = 2_000;
 
 /** Claims the attachment: writes its record, or throws where a live attachment has one; a dead one's rest is removed. */
-function claim(session: Session, record: AttachmentRecord): void {
+function claim(session: Session, record: AttachmentRecord, recorded: string): void {
   const { host } = session;
-  if (writeRecord(host, record, true)) return;
+  if (writeRecord(host, record, recorded, true)) return;
   const dead = readRecord(host, record.network, record.key);
   const ends = dead !== undefined && isNamespaceGone(host, dead.netns, hostSideOf(dead)?.netnsCookie);
   const living = findLasting(session, () => findHostEnd(session, dead ?? record), ends ? ENDING_MS : 0);
@@ -71,20 +78,19 @@ function claim(session: Session, record: AttachmentRecord): void {
   }
   removeMasquerade(session, record, dead);
   removeSpoofCheck(session, record, dead);
-  writeRecord(host, record, false);
+  writeRecord(host, record, recorded, false);
 }
 
 function applyAll(session: Session, steps: readonly Step[], undo: Undo): void {
   for (const step of steps) {
-    const removeStep = () => remove(session, step);
     try {
       apply(session, step);
     } catch (error) {
       // An answer that did not arrive says nothing of what the kernel has done.
-      if (error instanceof HostError) undo.push(removeStep);
+      if (error instanceof HostError) undo.push(step);
       throw error;
     }
-    undo.push(removeStep);
+    undo.push(step);
   }
 }
 
@@ -129,33 +135,28 @@ function afterPrevious(previous: Result, own: Result): Result {
   };
 }
 
-/** What the record keeps of the host's side before its gateways are known. */
+/** What the record keeps of the host's side: what is not as in most networks. */
 function recordHostSide(
   session: Session,
   config: Config,
   { mac }: Identity,
   mtu: number | undefined,
-): HostSide {
-  const netnsCookie = session.route("container").netnsCookie();
-  const homeCookie = session.route("host").netnsCookie();
-  const { hairpinMode, promiscMode, portIsolation, vlan, vlanTrunk, vlanFiltering } = config;
-  const { preserveDefaultVlan, groupFwdMask, uplink, uplinkForce } = config;
+): RecordedHostSide {
   return {
     mac,
-    ...(netnsCookie === undefined ? {} : { netnsCookie }),
-    ...(homeCookie === undefined ? {} : { homeCookie }),
-    gateways: [],
-    ...(mtu === undefined ? {} : { mtu }),
-    hairpinMode,
-    promiscMode,
-    portIsolation,
-    vlan,
-    vlanTrunk,
-    vlanFiltering,
-    preserveDefaultVlan,
-    groupFwdMask,
-    uplink,
-    uplinkForce,
+    netnsCookie: session.route("container").netnsCookie(),
+    homeCookie: session.route("host").netnsCookie(),
+    mtu,
+    hairpinMode: config.hairpinMode || undefined,
+    promiscMode: config.promiscMode || undefined,
+    portIsolation: config.portIsolation || undefined,
+    vlan: config.vlan || undefined,
+    vlanTrunk: config.vlanTrunk.length > 0 ? config.vlanTrunk : undefined,
+    vlanFiltering: config.vlanFiltering || undefined,
+    preserveDefaultVlan: config.preserveDefaultVlan || undefined,
+    groupFwdMask: config.groupFwdMask,
+    uplink: config.uplink,
+    uplinkForce: config.uplinkForce || undefined,
   };
 }
 
@@ -166,9 +167,8 @@ export function add(host: Host, request: Request): Outcome {
   const session = openSession(host, request);
   const identity = identify(host, request, config);
   const { key, hostName, hostMac, id } = identity;
-  const undo = new Undo(host);
+  const undo = new Undo(session);
   const mtu = config.mtu === "auto" ? defaultRouteMtu(session) : config.mtu;
-  const hostSide = recordHostSide(session, config, identity, mtu);
   const record: AttachmentRecord = {
     ...id,
     key,
@@ -178,16 +178,16 @@ export function add(host: Host, request: Request): Outcome {
     hostMac,
     ipamType: config.ipamType,
     ...(config.dataDir === undefined ? {} : { dataDir: config.dataDir }),
-    addresses: [],
     ipMasq: config.ipMasq,
     ipMasqBackend: config.ipMasqBackend,
     ipMasqFamilies: config.ipMasqFamilies,
     ipMasqRandomFully: config.ipMasqRandomFully,
     masqExclude: config.masqExclude,
     spoofCheck: config.macspoofchk,
-    hostSide,
+    hostSide: recordHostSide(session, config, identity, mtu),
   };
-  claim(session, record);
+  const recorded = formatRecord(record);
+  claim(session, record, recorded);
   undo.push(() => removeRecord(host, request.name, key));
   try {
     request.enter?.("link");
@@ -204,10 +204,10 @@ export function add(host: Host, request: Request): Outcome {
       undo.push(answer.undo);
       request.enter?.("addresses");
       const routing = planRouting(config, answer.result);
-      ipam = { ...answer.result, ...routing, ips: [...routing.ips], routes: [...routing.routes] };
-      const { gateways } = routing;
+      const { ips, routes, gateways } = routing;
+      ipam = { interfaces: [], ips: [...ips], routes: [...routes], dns: answer.result.dns, gateways };
       const addresses = ipam.ips.map((ip) => ip.address);
-      writeRecord(host, { ...record, addresses, hostSide: { ...hostSide, gateways } }, false);
+      writeRecord(host, record, withAssigned(recorded, { addresses, gateways }), false);
       applyAll(session, planAddressing(config, identity, routing), undo);
     }
     if (session.rulesWereFlushed) restoreRules(session, id);

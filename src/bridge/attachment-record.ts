@@ -21,7 +21,15 @@ import type { HostConfig } from "./config.ts";
 import { isLinkName } from "./config-rules.ts";
 import { families, ipMasqBackends, type MasqueradeConfig } from "./masquerade-config.ts";
 
-export interface AttachmentRecord extends AttachmentId, MasqueradeConfig {
+/** What followed from IPAM's answer; a record has none until then, and none in a layer 2 network. */
+interface Assigned {
+  /** The container's, with prefix. */
+  readonly addresses: readonly string[];
+  /** With prefix, of the bridge or of its VLAN's gateway interface. */
+  readonly gateways: readonly string[];
+}
+
+export interface AttachmentRecord extends AttachmentId, MasqueradeConfig, Partial<Assigned> {
   /** The derived name (identity.ts), which is the file's too. */
   readonly key: string;
   readonly netns: string;
@@ -32,8 +40,6 @@ export interface AttachmentRecord extends AttachmentId, MasqueradeConfig {
   readonly ipamType: string;
   /** Where host-local has its leases, above the network's directory; absent where another gives the addresses. */
   readonly dataDir?: string;
-  /** With prefix; empty until IPAM has answered. */
-  readonly addresses: readonly string[];
   /** The MAC spoof check is on. */
   readonly spoofCheck: boolean;
   /** For `hostSideOf`, which most readers of records need not pay for; a record of an earlier version lacks it. */
@@ -41,15 +47,13 @@ export interface AttachmentRecord extends AttachmentId, MasqueradeConfig {
 }
 
 /** What ADD made on the host beside the masquerading: enough to make it again. */
-export interface HostSide extends HostConfig {
+interface HostSide extends HostConfig {
   /** The container's MAC, which the spoof check lets pass. */
   readonly mac: string;
   /** SO_NETNS_COOKIE of the container's namespace, decimal; absent where the kernel has none. */
   readonly netnsCookie?: string;
   /** The same of the namespace ADD ran in, where the link's other end is. */
   readonly homeCookie?: string;
-  /** Gateway addresses with prefix, of the bridge or of its VLAN's gateway interface. */
-  readonly gateways: readonly string[];
   /** Of a bridge that is made; absent: the kernel's default. */
   readonly mtu?: number;
 }
@@ -59,22 +63,36 @@ const isVlanId = isIntegerIn(1, 4094);
 const isUint16 = isIntegerIn(0, 0xffff);
 const isName: Guard<string> = (value): value is string => isString(value) && isLinkName(value);
 
-const isHostSide = isObjectOf<HostSide>({
+/** What of the host's side is as in most networks: a record says nothing of it. */
+const plain = {
+  hairpinMode: false,
+  promiscMode: false,
+  portIsolation: false,
+  vlan: 0,
+  vlanTrunk: [],
+  vlanFiltering: false,
+  preserveDefaultVlan: false,
+  uplinkForce: false,
+} as const satisfies HostConfig;
+
+/** As a record holds it; JSON has no undefined. */
+export type RecordedHostSide = { readonly [K in keyof HostSide]: HostSide[K] | undefined };
+
+const isHostSide = isObjectOf<Omit<HostSide, keyof HostConfig> & Partial<HostConfig>>({
   mac: isText(parseMac),
   netnsCookie: isOptional(isString),
   homeCookie: isOptional(isString),
-  gateways: isArrayOf(isAddress),
   mtu: isOptional(isIntegerIn(0, 0xffff_ffff)),
-  hairpinMode: isBoolean,
-  promiscMode: isBoolean,
-  portIsolation: isBoolean,
-  vlan: isIntegerIn(0, 4094),
-  vlanTrunk: isArrayOf(isObjectOf<VlanRange>({ first: isVlanId, last: isVlanId })),
-  vlanFiltering: isBoolean,
-  preserveDefaultVlan: isBoolean,
+  hairpinMode: isOptional(isBoolean),
+  promiscMode: isOptional(isBoolean),
+  portIsolation: isOptional(isBoolean),
+  vlan: isOptional(isVlanId),
+  vlanTrunk: isOptional(isArrayOf(isObjectOf<VlanRange>({ first: isVlanId, last: isVlanId }))),
+  vlanFiltering: isOptional(isBoolean),
+  preserveDefaultVlan: isOptional(isBoolean),
   groupFwdMask: isOptional(isUint16),
   uplink: isOptional(isName),
-  uplinkForce: isBoolean,
+  uplinkForce: isOptional(isBoolean),
 });
 
 /** Whether a value is a whole record: one that is not is as good as none. */
@@ -89,7 +107,6 @@ export const isRecord = isObjectOf<AttachmentRecord>({
   hostMac: isString,
   ipamType: isString,
   dataDir: isOptional(isString),
-  addresses: isArrayOf(isAddress),
   ipMasq: isBoolean,
   ipMasqBackend: isOneOf(ipMasqBackends),
   ipMasqFamilies: isArrayOf(isOneOf(families)),
@@ -97,9 +114,21 @@ export const isRecord = isObjectOf<AttachmentRecord>({
   masqExclude: isArrayOf(isAddress),
   spoofCheck: isBoolean,
   hostSide: isAnything,
+  addresses: isOptional(isArrayOf(isAddress)),
+  gateways: isOptional(isArrayOf(isAddress)),
 });
 
 /** What ADD made on the host beside the masquerading, as far as the record knows: undefined where it is damaged, too. */
 export function hostSideOf({ hostSide }: AttachmentRecord): HostSide | undefined {
-  return isHostSide(hostSide) ? hostSide : undefined;
+  return isHostSide(hostSide) ? { ...plain, ...hostSide } : undefined;
+}
+
+/** The text of a record. */
+export function formatRecord(record: AttachmentRecord): string {
+  return JSON.stringify(record);
+}
+
+/** The text of a record with IPAM's answer at its end: the rest need not be written anew. */
+export function withAssigned(text: string, { addresses, gateways }: Assigned): string {
+  return `${text.slice(0, -1)},${JSON.stringify({ addresses, gateways }).slice(1)}`;
 }

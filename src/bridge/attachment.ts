@@ -52,7 +52,7 @@ export function removeMasquerade(
     }
     failures.attempt(() => iptablesMasquerade.removeOwned(session, owner));
   } else {
-    for (const step of planMasquerade(record, record.addresses, owner)) {
+    for (const step of planMasquerade(record, record.addresses ?? [], owner)) {
       failures.attempt(() => remove(session, step));
     }
   }

@@ -124,6 +124,7 @@ function planLocalRoutes(
   addresses: readonly string[],
   gateways: readonly string[],
 ): Step[] {
+  if (!addresses.some(isIpv6) && !gateways.some(isIpv6)) return [];
   const link = config.vlan === 0 ? config.bridge : vlanGatewayName(config);
   return [
     ...addresses.filter(isIpv6).map((address) => ({ where: "container", link: ifname, address }) as const),

@@ -87,18 +87,22 @@ function writeIn(host: Host, network: string, key: string, bytes: Uint8Array, ex
 }
 
 /**
- * Writes a record; false where `exclusive` is asked for and there is one. Where /run cannot be written the attachment
- * goes on without: a warning.
+ * Writes the text of a record; false where `exclusive` is asked for and there is one. Where /run cannot be written the
+ * attachment goes on without: a warning.
  */
-export function writeRecord(host: Host, record: AttachmentRecord, exclusive: boolean): boolean {
-  const bytes = host.encode(JSON.stringify(record));
-  const done = writeIn(host, record.network, record.key, bytes, exclusive);
+export function writeRecord(
+  host: Host,
+  { network, key }: Pick<AttachmentRecord, "network" | "key">,
+  text: string,
+  exclusive: boolean,
+): boolean {
+  const done = writeIn(host, network, key, host.encode(text), exclusive);
   if (done === -EEXIST) return false;
   if (done < 0) {
-    const why = `cannot write ${pathOf(record.network, record.key)}: ${describeErrno(-done)}`;
+    const why = `cannot write ${pathOf(network, key)}: ${describeErrno(-done)}`;
     warn(host, `${why}; DEL will have to search for what belongs to it`);
     // One that no longer says all would mislead it. Where it cannot go either, this throws and ADD is undone.
-    if (!exclusive) removeRecord(host, record.network, record.key);
+    if (!exclusive) removeRecord(host, network, key);
   }
   return true;
 }

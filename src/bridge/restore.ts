@@ -23,7 +23,7 @@ export function planHostSide(host: Host, record: AttachmentRecord, hostName: str
   const { bridge, key } = record;
   const hostSide = hostSideOf(record);
   const place: HostStep = { kind: "membership", name: hostName, bridge };
-  const masquerade = planMasquerade(record, record.addresses, record);
+  const masquerade = planMasquerade(record, record.addresses ?? [], record);
   // Of an earlier version's record no more is known.
   if (hostSide === undefined) return [place, ...masquerade];
   const config = { ...hostSide, bridge, macspoofchk: record.spoofCheck, forceAddress: false };
@@ -32,7 +32,7 @@ export function planHostSide(host: Host, record: AttachmentRecord, hostName: str
     ...planBridge(config, bridgeMac, hostSide.mtu),
     place,
     ...planPort(config, { key, hostName, mac: hostSide.mac, id: record }),
-    ...planGateways(config, vlanGateway, hostSide.gateways),
+    ...planGateways(config, vlanGateway, record.gateways ?? []),
     ...masquerade,
   ];
 }

@@ -48,7 +48,8 @@ function withDefaultRoutes(routes: readonly Route[], ips: readonly IpConfig[]): 
 }
 
 /** Routes that are the same in every field are one: the kernel takes the second for an error. */
-function distinct(routes: readonly Route[]): Route[] {
+function distinct(routes: readonly Route[]): readonly Route[] {
+  if (routes.length < 2) return routes;
   return [...new Map(routes.map((route) => [JSON.stringify(Object.entries(route).sort()), route])).values()];
 }
 

@@ -26,17 +26,24 @@ export function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
+/** Values by key in lower case, of the objects that were asked for one. */
+const folded = new WeakMap<object, ReadonlyMap<string, unknown>>();
+
+function fold(object: Readonly<Record<string, unknown>>): ReadonlyMap<string, unknown> {
+  const values = new Map<string, unknown>();
+  const keys = Object.keys(object);
+  for (let at = 0; at < keys.length; at++) {
+    const value = object[keys[at]!];
+    if (value !== null) values.set(keys[at]!.toLowerCase(), value);
+  }
+  folded.set(object, values);
+  return values;
+}
+
 /**
  * The value of a key as Go's encoding/json finds it: keys match in any case, the last that is not null wins.
- * `undefined` when there is none.
+ * `undefined` when there is none. The object is not to be changed afterwards.
  */
 export function findKey(object: Readonly<Record<string, unknown>>, key: string): unknown {
-  const folded = key.toLowerCase();
-  let found: unknown;
-  for (const written of Object.keys(object)) {
-    // No letter becomes an ASCII one and another length by lower-casing; most keys are told apart by theirs.
-    if (written.length !== key.length || (written !== key && written.toLowerCase() !== folded)) continue;
-    if (object[written] !== null) found = object[written];
-  }
-  return found;
+  return (folded.get(object) ?? fold(object)).get(key.toLowerCase());
 }

@@ -3,6 +3,7 @@
 // verb (main.ts runs the first two). Plugins read their own keys from `config`.
 
 import { CniError, Code } from "../errors.ts";
+import type { Host } from "../host.ts";
 import { type Environment, isIdentifier } from "./environment.ts";
 import { findKey } from "./json.ts";
 import type { NetworkConfig } from "./network-config.ts";
@@ -36,10 +37,10 @@ export interface Request {
 }
 
 /** Checks name (7), version (1) and verb (4), a wrong type of the first two being code 6. */
-export function checkRequest(environment: Environment, { stdin, json }: NetworkConfig): Request {
+export function checkRequest(host: Host, environment: Environment, { stdin, json }: NetworkConfig): Request {
   const name = readText(json, "name");
   if (name === "") throw new CniError(Code.invalidNetworkConfig, "missing network name");
-  if (!isIdentifier(name)) {
+  if (!isIdentifier(host, name)) {
     throw new CniError(Code.invalidNetworkConfig, "invalid characters found in network name", name);
   }
   const cniVersion = readText(json, "cniVersion") || undeclaredVersion;

@@ -35,6 +35,8 @@ export interface Shape<T> {
   (value: unknown, path: string, findings: Findings): T | undefined;
   /** Absent where a shape reads what it is not for others to know, as in results. */
   readonly form?: Form;
+  /** Of a scalar: whether a value is right as it is, so that no path need be put together for it. */
+  readonly fits?: (value: unknown) => boolean;
 }
 export type Infer<S> = S extends Shape<infer T> ? T : never;
 
@@ -50,17 +52,22 @@ export function formed<T>(form: Form, read: Shape<T>): Shape<T> {
   return Object.assign(read, { form });
 }
 
+function below(path: string, key: string): string {
+  return path === "" ? key : `${path}.${key}`;
+}
+
 function formOf(shape: Shape<unknown>): Form {
   return shape.form ?? { kind: "json" };
 }
 
 function scalar<T>(form: Form, wanted: string, fits: (value: unknown) => boolean): Shape<T> {
-  return formed(form, (value, path, findings) => {
+  const read: Shape<T> = (value, path, findings) => {
     if (value === undefined || value === null) return undefined;
     if (fits(value)) return value as T;
     findings.problems.push({ path, message: `must be ${wanted}, not ${describe(value)}` });
     return undefined;
-  });
+  };
+  return Object.assign(formed(form, read), { fits });
 }
 
 export const string = scalar<string>({ kind: "string" }, "a string", (value) => typeof value === "string");
@@ -90,10 +97,11 @@ export function array<T>(item: Shape<T>): Shape<T[]> {
       return undefined;
     }
     const items: T[] = [];
-    for (const [index, element] of value.entries()) {
-      if (element === null)
-        findings.problems.push({ path: `${path}[${index}]`, message: "must not be null" });
-      const read = item(element, `${path}[${index}]`, findings);
+    for (let index = 0; index < value.length; index++) {
+      const element: unknown = value[index];
+      const at = `${path}[${index}]`;
+      if (element === null) findings.problems.push({ path: at, message: "must not be null" });
+      const read = item(element, at, findings);
       if (read !== undefined) items.push(read);
     }
     return items;
@@ -106,6 +114,7 @@ export function object<Keys extends Record<string, Shape<unknown>>>(
   { open = false } = {},
 ): Shape<{ readonly [K in keyof Keys]?: Infer<Keys[K]> }> {
   const known = Object.keys(keys);
+  const shapes = new Map<string, Shape<unknown>>(Object.entries(keys));
   const byFolded = new Map(known.map((key) => [key.toLowerCase(), key]));
   const forms = Object.fromEntries(Object.entries(keys).map(([key, shape]) => [key, formOf(shape)]));
   return formed({ kind: "object", keys: forms, open }, (value, path, findings) => {
@@ -116,14 +125,18 @@ export function object<Keys extends Record<string, Shape<unknown>>>(
     }
     const result: Record<string, unknown> = {};
     const object = value as Readonly<Record<string, unknown>>;
-    for (const written of Object.keys(object)) {
-      const at = path === "" ? written : `${path}.${written}`;
-      const key = Object.hasOwn(keys, written) ? written : byFolded.get(written.toLowerCase());
+    const all = Object.keys(object);
+    for (let index = 0; index < all.length; index++) {
+      const written = all[index]!;
+      const key = shapes.has(written) ? written : byFolded.get(written.toLowerCase());
       if (key === undefined) {
-        if (!open) findings.unknownKeys.push({ path: at, key: written, known });
+        if (!open) findings.unknownKeys.push({ path: below(path, written), key: written, known });
         continue;
       }
-      const read = keys[key]!(object[written], at, findings);
+      const shape = shapes.get(key)!;
+      const read = shape.fits?.(object[written])
+        ? object[written]
+        : shape(object[written], below(path, written), findings);
       if (read !== undefined) result[key] = read;
     }
     return result as { readonly [K in keyof Keys]?: Infer<Keys[K]> };

@@ -38,9 +38,13 @@ const isAttachment: Guard<Attachment> = isObjectOf<Attachment>({
 const entryPrefix = "attachment.";
 const asidePrefix = "lease.";
 
+const hashes = new Map<string, string>();
+
 /** A fixed-length name for a text of any length. */
 export function hashName({ host }: Store, text: string): string {
-  return hexHash(host, text, 32);
+  const name = hashes.get(text) ?? hexHash(host, text, 32);
+  hashes.set(text, name);
+  return name;
 }
 
 function entryName(store: Store, owner: Owner): string {

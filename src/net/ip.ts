@@ -87,15 +87,27 @@ function isMapped(ip: Ip): boolean {
   return true;
 }
 
-/** The address a text names, as Go's net.ParseIP: no leading zeros, no zone, no prefix length. */
-export function parseIp(text: string): Ip | undefined {
+/** A parser that remembers what it has read: each layer asks for the same few texts again. */
+function remembering<T>(parse: (text: string) => T | undefined): (text: string) => T | undefined {
+  const known = new Map<string, T>();
+  return (text) => {
+    const found = known.get(text);
+    if (found !== undefined) return found;
+    const read = parse(text);
+    if (read !== undefined) known.set(text, read);
+    return read;
+  };
+}
+
+/** The address a text names, as Go's net.ParseIP: no leading zeros, no zone, no prefix length. Not to be changed. */
+export const parseIp = remembering((text): Ip | undefined => {
   if (!text.includes(":")) {
     const ip = new Uint8Array(4);
     return readDotted(text, 0, ip, 0) ? ip : undefined;
   }
   const ip = parseIpv6(text);
   return ip !== undefined && isMapped(ip) ? ip.slice(12) : ip;
-}
+});
 
 /** An address as RFC 5952 writes it; an IPv4-mapped one as its IPv4 address. */
 export function formatIp(ip: Ip): string {
@@ -124,7 +136,7 @@ export function isIpv6(text: string): boolean {
 }
 
 /** An address with prefix length, as Go's net.ParseCIDR, host bits kept. A mapped prefix shorter than 96 is none. */
-export function parsePrefix(text: string): Prefix | undefined {
+export const parsePrefix = remembering((text): Prefix | undefined => {
   const slash = text.indexOf("/");
   if (slash < 0) return undefined;
   const ip = parseIp(text.slice(0, slash));
@@ -139,7 +151,7 @@ export function parsePrefix(text: string): Prefix | undefined {
   }
   if (ip.length === 4 && text.includes(":")) length -= 96;
   return length < 0 || length > ip.length * 8 ? undefined : { ip, length };
-}
+});
 
 /** `10.1.0.5/16`. */
 export function formatPrefix(prefix: Prefix): string {

@@ -1,16 +1,21 @@
 // Ethernet addresses: text to bytes and back. The forms are those of Go's net.ParseMAC that have 6 bytes.
 
-import { formatHex, parseHex } from "./hex.ts";
+import { formatHex, parseHexPair } from "./hex.ts";
 
 /** The 6 bytes of `aa:bb:cc:dd:ee:ff`, `aa-bb-cc-dd-ee-ff` or `aabb.ccdd.eeff`, in either case; else undefined. */
 export function parseMac(text: string): Uint8Array | undefined {
-  const separator = text.charAt(text.length === 14 ? 4 : 2);
-  const groups = text.split(separator);
-  const dotted = separator === "." && groups.length === 3;
-  if (!dotted && !((separator === ":" || separator === "-") && groups.length === 6)) return undefined;
-  const width = dotted ? 4 : 2;
-  if (groups.some((group) => group.length !== width)) return undefined;
-  return parseHex(groups.join(""));
+  const dotted = text.length === 14;
+  const separator = text.charAt(dotted ? 4 : 2);
+  if (dotted ? separator !== "." : text.length !== 17 || (separator !== ":" && separator !== "-"))
+    return undefined;
+  const mac = new Uint8Array(6);
+  for (let index = 0, at = 0; index < 6; index++, at += 2) {
+    if (index > 0 && (!dotted || index % 2 === 0) && text.charAt(at++) !== separator) return undefined;
+    const byte = parseHexPair(text, at);
+    if (byte === undefined) return undefined;
+    mac[index] = byte;
+  }
+  return mac;
 }
 
 /** `aa:bb:cc:dd:ee:ff`, lower case, for any number of bytes. */

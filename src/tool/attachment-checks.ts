@@ -49,7 +49,7 @@ const leftOver: Check = (view) => {
   const dead = inState(view, "dead");
   const remains = inventory.stores.flatMap((store) => store.remains.map((name) => `${store.path}/${name}`));
   const owned = new Set(inventory.found.flatMap(({ addresses }) => addresses));
-  const recorded = new Set(inventory.found.flatMap(({ record }) => record?.addresses.map(bare) ?? []));
+  const recorded = new Set(inventory.found.flatMap(({ record }) => record?.addresses?.map(bare) ?? []));
   const stray = listElements(inventory.session).filter(
     ({ address }) => !owned.has(address) && !recorded.has(address),
   );

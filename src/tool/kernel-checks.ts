@@ -1,6 +1,5 @@
 // doctor on the kernel and the machine: what this kernel offers, and settings that every network needs.
 
-import { hostSideOf } from "../bridge/attachment-record.ts";
 import { AT_FDCWD, type Host } from "../host.ts";
 import { readMachineId } from "../host-local/node-identity.ts";
 import { readSmallFile } from "../host-local/small-file.ts";
@@ -54,7 +53,7 @@ const nfTables: Check = (view) => {
 
 /** Families of which the node is a gateway, by the addresses of its bridges and what was recorded. */
 function gatewayFamilies({ inventory, configuration }: View): Set<"ipv4" | "ipv6"> {
-  const texts = inventory.found.flatMap(({ record }) => (record && hostSideOf(record)?.gateways) ?? []);
+  const texts = inventory.found.flatMap(({ record }) => record?.gateways ?? []);
   for (const { bridge, ipam } of configuration.networks)
     if (bridge?.isGateway)
       for (const set of ipam?.sets ?? [])

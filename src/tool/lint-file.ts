@@ -41,7 +41,7 @@ export function lintFile(host: Host, report: Report, withReference: boolean): Li
     return [];
   }
   const isList = findKey(value, "plugins") !== undefined;
-  lintName(report, value);
+  lintName(host, report, value);
   lintVersion(report, value);
   if (isList) lintList(report, value);
   else lintKind(report, value);
@@ -53,11 +53,11 @@ export function lintFile(host: Host, report: Report, withReference: boolean): Li
   });
 }
 
-function lintName(report: Report, value: Readonly<Record<string, unknown>>): void {
+function lintName(host: Host, report: Report, value: Readonly<Record<string, unknown>>): void {
   const name = findKey(value, "name") ?? "";
   if (typeof name !== "string") report.value("error", "name", "must be a string");
   else if (name === "") report.value("error", "name", "the network has no name");
-  else if (!isIdentifier(name))
+  else if (!isIdentifier(host, name))
     report.value(
       "error",
       "name",

@@ -110,7 +110,7 @@ function run(host: Host, { operands: [path = "-"], options }: Given): number {
     const { stdin, config } = requestOf(host, plugin, "ADD", { containerId, ifname, netns });
     const environment = { command: "ADD", containerId, ifname, netns, args: "", path: [] };
     try {
-      const request = checkRequest(environment, { stdin, json: config });
+      const request = checkRequest(host, environment, { stdin, json: config });
       text += formatPlan(host, request, netns, paint);
     } catch (error) {
       if (!(error instanceof CniError) || !faultsOfConfig.includes(error.code)) throw error;

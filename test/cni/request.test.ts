@@ -14,7 +14,7 @@ const env = {
 };
 function request(command: string, text: string, changes: Record<string, string> = {}) {
   const host = fakeProcess({ env: { CNI_COMMAND: command, ...env, ...changes }, stdin: text });
-  return checkRequest(readEnvironment(host), readNetworkConfig(host));
+  return checkRequest(host, readEnvironment(host), readNetworkConfig(host));
 }
 
 describe("checkRequest", () => {
