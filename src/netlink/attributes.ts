@@ -4,31 +4,26 @@
 // that no row names are skipped; `undefined` means "not sent", and nothing is sent unasked; the output follows the
 // order of the table. Layout: include/uapi/linux/netlink.h.
 
-import {
-  align,
-  type Codec,
-  get16,
-  type Infer,
-  type Part,
-  reserve,
-  type Struct,
-  set16,
-  str,
-  type Writer,
-} from "./codec.ts";
+import { align, type Codec, get16, type Infer, type Part, type Struct, str } from "./codec.ts";
 
 const NLA_HDRLEN = 4;
 const NLA_F_NESTED = 0x8000;
 const NLA_TYPE_MASK = 0x3fff;
 
-/** Writes one attribute: header, value, padding. */
-function writeAttribute<T>(out: Writer, type: number, codec: Codec<T>, value: T): void {
-  const start = reserve(out, NLA_HDRLEN);
-  codec.write(out, value); // may replace out.bytes
-  const length = out.at - start;
-  if (length & 3) reserve(out, 4 - (length & 3));
-  set16(out.bytes, start, length);
-  set16(out.bytes, start + 2, codec.nested ? type | NLA_F_NESTED : type);
+/** nla_type of an attribute. */
+function flagged(type: number, { nested }: Pick<Codec<unknown>, "nested">): number {
+  return nested ? type | NLA_F_NESTED : type;
+}
+
+/** Writes one attribute: header, value, padding. `type` is `flagged`. Returns where the next begins. */
+function writeAttribute<T>(bytes: Uint8Array, at: number, type: number, codec: Codec<T>, value: T): number {
+  const end = codec.write(bytes, at + NLA_HDRLEN, value);
+  const length = end - at;
+  bytes[at] = length;
+  bytes[at + 1] = length >> 8;
+  bytes[at + 2] = type;
+  bytes[at + 3] = type >> 8;
+  return at + align(length);
 }
 
 function refuseLength(length: number, left: number): never {
@@ -47,8 +42,10 @@ type Values<R extends Rows> = { readonly [K in keyof R]?: Infer<R[K][1]> };
  */
 export function attrs<R extends Rows>(rows: R): Part<Values<R>> {
   const keys = Object.keys(rows);
+  const count = keys.length;
   const types = Object.values(rows).map(([type]) => type);
   const codecs = Object.values(rows).map(([, codec]) => codec);
+  const flaggedTypes = Object.values(rows).map(([type, codec]) => flagged(type, codec));
   // Most attributes of a link interest nobody. By type: the first row's index, and by row the next one's of its type.
   const first: number[] = Array.from({ length: Math.max(-1, ...types) + 1 }, (_, type) =>
     types.indexOf(type),
@@ -57,11 +54,13 @@ export function attrs<R extends Rows>(rows: R): Part<Values<R>> {
   const known = first.length;
   return {
     nested: true,
-    write(out, value) {
-      for (let row = 0; row < keys.length; row++) {
+    write(bytes, start, value) {
+      let at = start;
+      for (let row = 0; row < count; row++) {
         const each = value[keys[row]!];
-        if (each !== undefined) writeAttribute(out, types[row]!, codecs[row]!, each);
+        if (each !== undefined) at = writeAttribute(bytes, at, flaggedTypes[row]!, codecs[row]!, each);
       }
+      return at;
     },
     read(bytes, start, end) {
       const result: Record<string, unknown> = {};
@@ -69,15 +68,15 @@ export function attrs<R extends Rows>(rows: R): Part<Values<R>> {
       return result as Values<R>;
     },
     readInto(bytes, start, end, result) {
-      let missing = keys.length;
-      for (let at = start; at < end && missing > 0; ) {
+      let missing = count;
+      for (let at = start; at < end; ) {
         const length = bytes[at]! | (bytes[at + 1]! << 8);
         if (length < NLA_HDRLEN || length > end - at) refuseLength(length, end - at);
         const type = (bytes[at + 2]! | (bytes[at + 3]! << 8)) & NLA_TYPE_MASK;
         if (type < known) {
           for (let row = first[type]!; row >= 0; row = next[row]!) {
             result[keys[row]!] = codecs[row]!.read(bytes, at + NLA_HDRLEN, at + length);
-            missing--;
+            if (--missing === 0) return;
           }
         }
         at += (length + 3) & ~3;
@@ -91,9 +90,9 @@ export function body<H, A>(header: Struct<H>, attributes: Part<A>): Codec<H & A>
   const from = align(header.size);
   return {
     nested: true,
-    write(out, value) {
-      header.write(out, value);
-      attributes.write(out, value);
+    write(bytes, at, value) {
+      header.write(bytes, at, value);
+      return attributes.write(bytes, at + from, value);
     },
     read(bytes, start, end) {
       const result: Record<string, unknown> = {};
@@ -106,10 +105,13 @@ export function body<H, A>(header: Struct<H>, attributes: Part<A>): Codec<H & A>
 
 /** A run of attributes of the same type, as an array. */
 export function list<T>(type: number, item: Codec<T>): Codec<readonly T[]> {
+  const flaggedType = flagged(type, item);
   return {
     nested: true,
-    write(out, value) {
-      for (const each of value) writeAttribute(out, type, item, each);
+    write(bytes, start, value) {
+      let at = start;
+      for (const each of value) at = writeAttribute(bytes, at, flaggedType, item, each);
+      return at;
     },
     read(bytes, start, end) {
       const items: T[] = [];
@@ -137,15 +139,17 @@ type Tagged<K extends Kinds> = {
  */
 export function tagged<K extends Kinds>(kindType: number, dataType: number, kinds: K): Codec<Tagged<K>> {
   const span: Codec<readonly [start: number, end: number]> = {
-    write() {}, // only read, as `data` is written by its kind
+    write: (_bytes, at) => at, // only read, as `data` is written by its kind
     read: (_bytes, start, end) => [start, end],
   };
   const both = attrs({ kind: [kindType, str], span: [dataType, span] });
   return {
     nested: true,
-    write(out, value) {
-      writeAttribute(out, kindType, str, value.kind);
-      if (value.data !== undefined) writeAttribute(out, dataType, kinds[value.kind]!, value.data);
+    write(bytes, start, { kind, data }) {
+      const at = writeAttribute(bytes, start, kindType, str, kind);
+      if (data === undefined) return at;
+      const codec = kinds[kind]!;
+      return writeAttribute(bytes, at, flagged(dataType, codec), codec, data);
     },
     read(bytes, start, end) {
       const { kind = "", span } = both.read(bytes, start, end);

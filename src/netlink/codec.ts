@@ -2,15 +2,12 @@
 // attributes.ts composes them to tables; neither knows of messages. Host order is little endian on every target we
 // build for.
 
-/** Where encoded bytes gather. `at` is the length so far. */
-export interface Writer {
-  bytes: Uint8Array;
-  at: number;
-}
-
 export interface Codec<T> {
-  /** Appends the value. */
-  write(out: Writer, value: T): void;
+  /**
+   * Writes the value from `at` on, over zeros, and returns where it ends. What lies beyond the end of `bytes` is lost, and
+   * the end tells: see `written`.
+   */
+  write(bytes: Uint8Array, at: number, value: T): number;
   /** Reads what lies in [start, end) of `bytes`; throws RangeError when it does not fit. */
   read(bytes: Uint8Array, start: number, end: number): T;
   /** The attribute holds attributes: NLA_F_NESTED is set on it. */
@@ -24,27 +21,22 @@ export function align(length: number): number {
   return (length + 3) & ~3;
 }
 
-export function writer(): Writer {
-  return { bytes: new Uint8Array(1024), at: 0 };
-}
+/** Enough for every message that is not a batch of many changes. */
+const ROOM = 1024;
 
-/** Makes room for `length` more bytes, zeroed, and returns where they begin. */
-export function reserve(out: Writer, length: number): number {
-  const start = out.at;
-  out.at += length;
-  if (out.at > out.bytes.length) {
-    const grown = new Uint8Array(Math.max(out.bytes.length * 2, out.at));
-    grown.set(out.bytes);
-    out.bytes = grown;
-  }
-  return start;
+/** The bytes that `write` fills from the start; where they do not fit, it is called once more with room for all. */
+export function written(write: (bytes: Uint8Array) => number): Uint8Array {
+  const bytes = new Uint8Array(ROOM);
+  const end = write(bytes);
+  if (end <= ROOM) return bytes.subarray(0, end);
+  const longer = new Uint8Array(end);
+  write(longer);
+  return longer;
 }
 
 /** The encoding of one value by itself. */
 export function encode<T>(codec: Codec<T>, value: T): Uint8Array {
-  const out = writer();
-  codec.write(out, value);
-  return out.bytes.slice(0, out.at);
+  return written((bytes) => codec.write(bytes, 0, value));
 }
 
 /** The value of bytes that hold nothing else. */
@@ -54,19 +46,14 @@ export function decode<T>(codec: Codec<T>, bytes: Uint8Array): T {
 
 interface Fixed<T> extends Codec<T> {
   readonly size: number;
-  readonly set: (bytes: Uint8Array, at: number, value: T) => void;
   readonly get: (bytes: Uint8Array, at: number) => T;
 }
 
-function fixed<T>(size: number, set: Fixed<T>["set"], get: Fixed<T>["get"]): Fixed<T> {
+function fixed<T>(size: number, write: Fixed<T>["write"], get: Fixed<T>["get"]): Fixed<T> {
   return {
     size,
-    set,
+    write,
     get,
-    write(out, value) {
-      const at = reserve(out, size); // may replace out.bytes
-      set(out.bytes, at, value);
-    },
     read(bytes, start, end) {
       if (end - start !== size) throw new RangeError(`${end - start} bytes where ${size} were expected`);
       return get(bytes, start);
@@ -74,23 +61,26 @@ function fixed<T>(size: number, set: Fixed<T>["set"], get: Fixed<T>["get"]): Fix
   };
 }
 
-export function set16(bytes: Uint8Array, at: number, value: number): void {
+export function set16(bytes: Uint8Array, at: number, value: number): number {
   bytes[at] = value;
   bytes[at + 1] = value >> 8;
+  return at + 2;
 }
 
-export function set32(bytes: Uint8Array, at: number, value: number): void {
+export function set32(bytes: Uint8Array, at: number, value: number): number {
   bytes[at] = value;
   bytes[at + 1] = value >> 8;
   bytes[at + 2] = value >> 16;
   bytes[at + 3] = value >> 24;
+  return at + 4;
 }
 
-function set32be(bytes: Uint8Array, at: number, value: number): void {
+function set32be(bytes: Uint8Array, at: number, value: number): number {
   bytes[at] = value >> 24;
   bytes[at + 1] = value >> 16;
   bytes[at + 2] = value >> 8;
   bytes[at + 3] = value;
+  return at + 4;
 }
 
 export function get16(bytes: Uint8Array, at: number): number {
@@ -109,6 +99,7 @@ export const u8 = fixed<number>(
   1,
   (bytes, at, value) => {
     bytes[at] = value;
+    return at + 1;
   },
   (bytes, at) => bytes[at]!,
 );
@@ -118,6 +109,7 @@ export const u16be = fixed<number>(
   (bytes, at, value) => {
     bytes[at] = value >> 8;
     bytes[at + 1] = value;
+    return at + 2;
   },
   (bytes, at) => (bytes[at]! << 8) | bytes[at + 1]!,
 );
@@ -129,7 +121,7 @@ export const u64be = fixed<bigint>(
   8,
   (bytes, at, value) => {
     set32be(bytes, at, Number(BigInt.asIntN(32, value >> 32n)));
-    set32be(bytes, at + 4, Number(BigInt.asIntN(32, value)));
+    return set32be(bytes, at + 4, Number(BigInt.asIntN(32, value)));
   },
   (bytes, at) => (BigInt(get32be(bytes, at) >>> 0) << 32n) | BigInt(get32be(bytes, at + 4) >>> 0),
 );
@@ -138,11 +130,10 @@ const characters = Array.from({ length: 256 }, (_, byte) => String.fromCharCode(
 
 /** A text of ASCII characters with its terminating NUL (NLA_NUL_STRING); bytes above 127 are kept one for one. */
 export const str: Codec<string> = {
-  write(out, value) {
+  write(bytes, at, value) {
     const { length } = value;
-    const at = reserve(out, length + 1);
-    const { bytes } = out;
     for (let i = 0; i < length; i++) bytes[at + i] = value.charCodeAt(i);
+    return at + length + 1;
   },
   read(bytes, start, end) {
     let text = "";
@@ -156,9 +147,10 @@ export const str: Codec<string> = {
 };
 
 export const bytes: Codec<Uint8Array> = {
-  write(out, value) {
-    const at = reserve(out, value.length); // may replace out.bytes
-    out.bytes.set(value, at);
+  write(into, at, value) {
+    const end = at + value.length;
+    if (end <= into.length) into.set(value, at);
+    return end;
   },
   read(from, start, end) {
     return from.slice(start, end);
@@ -181,7 +173,7 @@ export function struct<F extends Fields>(fields: F): Struct<StructOf<F>> {
   const codecs = Object.values(fields);
   const count = keys.length;
   const gets = codecs.map((codec) => codec.get);
-  const sets = codecs.map((codec) => codec.set);
+  const writes = codecs.map((codec) => codec.write);
   const offsets: number[] = [];
   let size = 0;
   for (const codec of codecs) {
@@ -190,13 +182,12 @@ export function struct<F extends Fields>(fields: F): Struct<StructOf<F>> {
   }
   return {
     size,
-    write(out, value) {
-      const at = reserve(out, size);
-      const { bytes } = out;
+    write(bytes, at, value) {
       for (let i = 0; i < count; i++) {
         const field = value[keys[i]!];
-        if (field) sets[i]!(bytes, at + offsets[i]!, field);
+        if (field) writes[i]!(bytes, at + offsets[i]!, field);
       }
+      return at + size;
     },
     read(bytes, start, end) {
       const result: Record<string, number> = {};

@@ -1,7 +1,7 @@
 // An nf_tables transaction: several changes in one send, of which the kernel takes all or none.
 // Framing: Documentation of nfnetlink_rcv_batch in net/netfilter/nfnetlink.c.
 
-import { writer } from "./codec.ts";
+import { written } from "./codec.ts";
 import { type Answer, NLM_F_ACK, NLM_F_REQUEST, type Request, writeMessage } from "./message.ts";
 import { batchBegin, batchEnd } from "./nf-tables.ts";
 import type { Socket } from "./socket.ts";
@@ -33,18 +33,20 @@ export class Batch {
    * A refusal names the change: `of`, such as "NFT_MSG_NEWCHAIN".
    */
   commit(socket: Socket, generation?: number): Answer & { readonly of: string } {
-    const out = writer();
     const first = socket.nextSeq;
+    const last = first + this.#changes.length;
     const frame = { family: AF_UNSPEC, resId: NFNL_SUBSYS_NFTABLES };
     const begin = generation === undefined ? frame : { ...frame, genid: generation };
-    writeMessage(out, batchBegin, NLM_F_REQUEST, first, begin);
-    let seq = first;
-    for (const [index, { what, value, flags }] of this.#changes.entries()) {
-      const ack = index === this.#changes.length - 1 ? NLM_F_ACK : 0;
-      writeMessage(out, what, NLM_F_REQUEST | ack | flags, ++seq, value);
-    }
-    writeMessage(out, batchEnd, NLM_F_REQUEST, seq + 1, frame);
-    const answer = socket.batch(out.bytes.subarray(0, out.at), first, seq);
+    const bytes = written((into) => {
+      let at = writeMessage(into, 0, batchBegin, NLM_F_REQUEST, first, begin);
+      let seq = first;
+      for (const { what, value, flags } of this.#changes) {
+        const ack = ++seq === last ? NLM_F_ACK : 0;
+        at = writeMessage(into, at, what, NLM_F_REQUEST | ack | flags, seq, value);
+      }
+      return writeMessage(into, at, batchEnd, NLM_F_REQUEST, seq + 1, frame);
+    });
+    const answer = socket.batch(bytes, first, last);
     const refused = this.#changes[answer.seq - first - 1];
     return { ...answer, of: refused?.what.name ?? "commit" };
   }

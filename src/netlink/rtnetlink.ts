@@ -19,8 +19,10 @@ const rtnexthop = struct({ length: u16, flags: u8, hops: u8, ifindex: i32 });
 
 /** A run of struct rtnexthop, each with attributes behind it that are not read. */
 const nexthops: Codec<readonly { readonly ifindex?: number }[]> = {
-  write(out, value) {
-    for (const { ifindex = 0 } of value) rtnexthop.write(out, { length: rtnexthop.size, ifindex });
+  write(bytes, start, value) {
+    let at = start;
+    for (const { ifindex = 0 } of value) at = rtnexthop.write(bytes, at, { length: rtnexthop.size, ifindex });
+    return at;
   },
   read(bytes, start, end) {
     const found: { ifindex?: number }[] = [];
@@ -65,7 +67,7 @@ export const getRoute = request("RTM_GETROUTE", 26, route);
 
 /** The routes of a dump that are default ones; of each other, as there can be very many, no more is read than that. */
 export const getDefaultRoute = request<KernelRoute | undefined>("RTM_GETROUTE", 26, {
-  write: (out, value) => route.write(out, value ?? {}),
+  write: (bytes, at, value) => route.write(bytes, at, value ?? {}),
   read(bytes, start, end) {
     const dstLen = u8.read(bytes, start + 1, Math.min(start + 2, end));
     return dstLen === 0 ? route.read(bytes, start, end) : undefined;

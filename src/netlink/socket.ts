@@ -4,9 +4,11 @@
 import { EBADMSG, EBUSY, ENOBUFS, ETIMEDOUT } from "../errno.ts";
 import { HostError, NetlinkError } from "../errors.ts";
 import { type Host, ok } from "../host.ts";
-import { encode, struct, u16, u32, type Writer, writer } from "./codec.ts";
+import { align, encode, struct, u16, u32, written } from "./codec.ts";
 import {
+  AGREED,
   type Answer,
+  isAgreement,
   type Message,
   NLM_F_ACK,
   NLM_F_DUMP,
@@ -17,6 +19,7 @@ import {
   NLMSG_ERROR,
   type Request,
   readAnswer,
+  readMessage,
   readMessages,
   writeMessage,
 } from "./message.ts";
@@ -42,14 +45,19 @@ const ANSWER_TIMEOUT_MS = 60_000;
 const DUMP_TRIES = 5;
 
 /**
- * What the kernel said, read by `read`. Bytes that are no message (RangeError) are an answer that did not arrive, like any
- * other failure to receive: nobody knows what was done.
+ * Bytes that are no message (RangeError) are an answer that did not arrive, like any other failure to receive: nobody
+ * knows what was done.
  */
+function misunderstood(error: unknown): unknown {
+  return error instanceof RangeError ? new HostError(EBADMSG, "recv", `netlink: ${error.message}`) : error;
+}
+
+/** What the kernel said, read by `read`. */
 export function understood<T>(read: () => T): T {
   try {
     return read();
   } catch (error) {
-    throw error instanceof RangeError ? new HostError(EBADMSG, "recv", `netlink: ${error.message}`) : error;
+    throw misunderstood(error);
   }
 }
 
@@ -100,8 +108,11 @@ export class Socket {
 
   /** Sends and returns what the kernel says, success or not. For requests whose refusal is expected. */
   try<T>(what: Request<T>, value: T, flags = 0): Answer {
-    let answer: Answer = { errno: 0 };
-    this.#exchange(what, value, NLM_F_REQUEST | NLM_F_ACK | flags, (message) => {
+    this.#send(what.name, this.#encode(what, value, NLM_F_REQUEST | NLM_F_ACK | flags));
+    const datagram = this.#datagram();
+    let answer = AGREED;
+    if (isAgreement(datagram, this.#seq)) return answer;
+    this.#receive(datagram, this.#seq, (message) => {
       if (message.type !== NLMSG_ERROR) return false;
       answer = readAnswer(message);
       return true;
@@ -118,7 +129,7 @@ export class Socket {
   /** The object asked for, or undefined where the kernel answers with one of `absent` (ENODEV, ENOENT, …). */
   get<T>(purpose: string, what: Request<T>, value: T, absent: readonly number[]): T | undefined {
     let found: T | undefined;
-    let answer: Answer = { errno: 0 };
+    let answer = AGREED;
     // Without NLM_F_ACK the reply, or the error in its place, is all that comes.
     this.#exchange(what, value, NLM_F_REQUEST, (message) => {
       if (message.type === NLMSG_ERROR) answer = readAnswer(message);
@@ -139,7 +150,7 @@ export class Socket {
     for (let tries = 1; ; tries++) {
       const found: T[] = [];
       let interrupted = false;
-      let answer: Answer = { errno: 0 };
+      let answer = AGREED;
       this.#exchange(what, value, NLM_F_REQUEST | NLM_F_DUMP, (message) => {
         if (message.flags & NLM_F_DUMP_INTR) interrupted = true;
         if (message.type === NLMSG_ERROR || message.type === NLMSG_DONE) {
@@ -163,10 +174,12 @@ export class Socket {
    */
   batch(bytes: Uint8Array, first: number, last: number): Answer & { readonly seq: number } {
     this.#seq = last + 1; // the batch's end has a number too
-    ok(this.#host.send(this.fd, bytes), "send", "netlink");
+    this.#send("netlink", bytes);
+    const datagram = this.#datagram();
     let refused: (Answer & { readonly seq: number }) | undefined;
-    this.#receive((message) => {
-      if (message.type !== NLMSG_ERROR || message.seq < first) return false;
+    if (isAgreement(datagram, last)) return { errno: 0, seq: last };
+    this.#receive(datagram, first, (message) => {
+      if (message.type !== NLMSG_ERROR) return false;
       const answer = readAnswer(message);
       if (answer.errno !== 0) refused ??= { ...answer, seq: message.seq };
       return message.seq === last || (message.seq === first && answer.errno !== 0);
@@ -193,21 +206,37 @@ export class Socket {
   }
 
   #encode<T>(what: Request<T>, value: T, flags: number): Uint8Array {
-    const out: Writer = writer();
-    writeMessage(out, what, flags, ++this.#seq, value);
-    return out.bytes.subarray(0, out.at);
+    const seq = ++this.#seq;
+    return written((bytes) => writeMessage(bytes, 0, what, flags, seq, value));
   }
 
-  #exchange<T>(what: Request<T>, value: T, flags: number, each: (message: Message) => boolean): void {
-    ok(this.#host.send(this.fd, this.#encode(what, value, flags)), "send", what.name);
-    const seq = this.#seq;
-    this.#receive((message) => message.seq === seq && each(message));
+  #send(name: string, bytes: Uint8Array): void {
+    ok(this.#host.send(this.fd, bytes), "send", name);
   }
 
-  #receive(last: (message: Message) => boolean): void {
-    for (;;) {
-      const datagram = ok(this.#host.recv(this.fd, ANSWER_TIMEOUT_MS), "recv", "netlink");
-      if (understood(() => readMessages(datagram as Uint8Array).some(last))) return;
+  #datagram(): Uint8Array {
+    return ok(this.#host.recv(this.fd, ANSWER_TIMEOUT_MS), "recv", "netlink") as Uint8Array;
+  }
+
+  #exchange<T>(what: Request<T>, value: T, flags: number, last: (message: Message) => boolean): void {
+    this.#send(what.name, this.#encode(what, value, flags));
+    this.#receive(this.#datagram(), this.#seq, last);
+  }
+
+  /** Reads on from `datagram` until `last` says of a message to the requests from `first` on that it is the last. */
+  #receive(datagram: Uint8Array, first: number, last: (message: Message) => boolean): void {
+    let over = false;
+    for (let bytes = datagram; ; bytes = this.#datagram()) {
+      try {
+        for (let at = 0; at < bytes.length; ) {
+          const message = readMessage(bytes, at);
+          if (!over && message.seq >= first && message.seq <= this.#seq) over = last(message);
+          at = align(message.end);
+        }
+      } catch (error) {
+        throw misunderstood(error);
+      }
+      if (over) return;
     }
   }
 }

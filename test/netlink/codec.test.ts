@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { attrs, list, tagged } from "../../src/netlink/attributes.ts";
+import { attrs, body, list, tagged } from "../../src/netlink/attributes.ts";
 import {
   align,
   bytes,
@@ -8,7 +8,6 @@ import {
   encode,
   i32,
   i32be,
-  reserve,
   str,
   struct,
   u8,
@@ -17,9 +16,10 @@ import {
   u32,
   u32be,
   u64be,
-  writer,
+  written,
 } from "../../src/netlink/codec.ts";
 import * as nft from "../../src/netlink/nf-tables.ts";
+import { route } from "../../src/netlink/rtnetlink.ts";
 import { fromHex, toHex } from "../support/golden.ts";
 import { roundTrips } from "../support/round-trip.ts";
 
@@ -94,38 +94,46 @@ describe("struct", () => {
   });
 });
 
-describe("reserve", () => {
-  it("keeps what was written when it grows, and gives zeros", () => {
-    const out = writer();
-    const room = out.bytes.length;
-    out.bytes.fill(0xee);
-    out.at = room;
-    expect(reserve(out, 3 * room)).toBe(room);
-    expect(out.bytes.subarray(0, room).every((byte) => byte === 0xee)).toBe(true);
-    expect(out.bytes.subarray(room, out.at).every((byte) => byte === 0)).toBe(true);
+describe("written", () => {
+  it("gives what was filled, and asks once more with room for what did not fit", () => {
+    const rooms: number[] = [];
+    const fill = (length: number) =>
+      written((into) => {
+        rooms.push(into.length);
+        into.fill(0xee, 0, length);
+        return length;
+      });
+    expect(fill(3)).toEqual(Uint8Array.of(0xee, 0xee, 0xee));
+    const [room = 0] = rooms;
+    expect(fill(room)).toEqual(new Uint8Array(room).fill(0xee));
+    expect(fill(room + 1)).toEqual(new Uint8Array(room + 1).fill(0xee));
+    expect(rooms).toEqual([room, room, room, room + 1]);
   });
 
-  it("is survived by every codec at the very edge of the first buffer", () => {
+  it("is told the end by every codec, wherever the room ends", () => {
     const sample: readonly [Codec<unknown>, unknown][] = [
       [u8, 1],
       [u16, 2],
+      [u16be, 2],
       [u32, 3],
+      [u32be, 3],
       [u64be, 4n],
       [str, "name"],
       [bytes, Uint8Array.of(1, 2, 3, 4, 5)],
       [struct({ a: u32, b: u32 }), { a: 1, b: 2 }],
-      [attrs({ a: [1, bytes] }), { a: Uint8Array.of(1, 2, 3) }],
+      [attrs({ a: [1, bytes], b: [2, u32] }), { a: Uint8Array.of(1, 2, 3), b: 7 }],
       [list(1, str), ["one", "two"]],
       [tagged(1, 2, { masq: attrs({ flags: [1, u32be] }) }), { kind: "masq", data: { flags: 4 } }],
+      [body(struct({ a: u16 }), attrs({ a: [1, bytes] })), { a: Uint8Array.of(1) }],
+      [route, { multipath: [{ ifindex: 1 }, { ifindex: 2 }] }],
     ] as readonly [Codec<unknown>, unknown][];
-    const edge = writer().bytes.length;
     for (const [codec, value] of sample) {
       const alone = encode(codec, value);
-      for (let before = edge - alone.length - 4; before <= edge; before++) {
-        const out = writer();
-        reserve(out, before);
-        codec.write(out, value);
-        expect(toHex(out.bytes.slice(before, out.at)), `${before}`).toEqual(toHex(alone));
+      const before = 4;
+      for (let room = 0; room <= before + alone.length; room++) {
+        const into = new Uint8Array(room);
+        expect(codec.write(into, before, value), `${room}`).toBe(before + alone.length);
+        if (room >= before + alone.length) expect(toHex(into.subarray(before))).toEqual(toHex(alone));
       }
     }
   });

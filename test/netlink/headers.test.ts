@@ -46,7 +46,7 @@ const newer: Readonly<Record<string, string>> = {
 };
 
 /** Constants of our own, which no header has. */
-const ours = ["ANSWER_TIMEOUT_MS", "DUMP_TRIES"];
+const ours = ["ANSWER_TIMEOUT_MS", "DUMP_TRIES", "ROOM"];
 
 interface Claim {
   /** A C expression. */

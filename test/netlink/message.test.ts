@@ -2,8 +2,9 @@
 
 import { describe, expect, it } from "vitest";
 import { attrs, body } from "../../src/netlink/attributes.ts";
-import { struct, u8, u32, writer } from "../../src/netlink/codec.ts";
+import { struct, u8, u32, written } from "../../src/netlink/codec.ts";
 import {
+  isAgreement,
   type Message,
   NLM_F_ACK,
   NLM_F_REQUEST,
@@ -21,28 +22,23 @@ const ping = request("PING", 0x1234, body(struct({ index: u32 }), attrs({ one: [
 
 describe("writeMessage", () => {
   it("writes length, type, flags, sequence number and port 0 before the body", () => {
-    const out = writer();
-    writeMessage(out, ping, NLM_F_REQUEST | NLM_F_ACK, 0x01020304, { index: 9 });
-    expect(toHex(out.bytes.slice(0, out.at))).toEqual([
-      "14 00 00 00",
-      "34 12 05 00",
-      "04 03 02 01",
-      "00 00 00 00",
-      "09 00 00 00",
-    ]);
+    const flags = NLM_F_REQUEST | NLM_F_ACK;
+    const bytes = written((into) => writeMessage(into, 0, ping, flags, 0x01020304, { index: 9 }));
+    expect(toHex(bytes)).toEqual(["14 00 00 00", "34 12 05 00", "04 03 02 01", "00 00 00 00", "09 00 00 00"]);
   });
 
   it("puts messages behind each other, aligned, each with its own length", () => {
-    const out = writer();
     const short = request("SHORT", 1, struct({ only: u8 }));
-    writeMessage(out, short, 0, 1, { only: 7 });
-    writeMessage(out, ping, 0, 2, { index: 1, one: 2 });
-    expect(toHex(out.bytes.slice(0, out.at))).toEqual([
+    const bytes = written((into) => {
+      const at = writeMessage(into, 0, short, 0, 1, { only: 7 });
+      return writeMessage(into, at, ping, 0, 2, { index: 1, one: 2 });
+    });
+    expect(toHex(bytes)).toEqual([
       ...["11 00 00 00", "01 00 00 00", "01 00 00 00", "00 00 00 00", "07 00 00 00"],
       ...["1c 00 00 00", "34 12 00 00", "02 00 00 00", "00 00 00 00", "01 00 00 00"],
       ...["05 00 01 00", "02 00 00 00"],
     ]);
-    expect(readMessages(out.bytes.subarray(0, out.at)).map(({ seq }) => seq)).toEqual([1, 2]);
+    expect(readMessages(bytes).map(({ seq }) => seq)).toEqual([1, 2]);
   });
 });
 
@@ -100,6 +96,36 @@ describe("readMessages", () => {
         }
       }),
     );
+  });
+});
+
+describe("isAgreement", () => {
+  /** NLMSG_ERROR, NLM_F_CAPPED, number 5; errno 0; the header of the request. */
+  const success = "24000000 02000001 05000000 07000000 00000000 24000000 10000506 05000000 00000000";
+
+  it("knows a mere acknowledgement of its request", () => {
+    expect(isAgreement(fromHex(success), 5)).toBe(true);
+    expect(isAgreement(fromHex(success), 4)).toBe(false);
+  });
+
+  it.each([
+    ["an errno", 16, 0xef],
+    ["an errno's last byte", 19, 0xff],
+    ["attributes, by NLM_F_ACK_TLVS", 7, 3],
+    ["another type", 4, 3],
+    ["another length", 0, 0x20],
+    ["the number of another by its last byte", 11, 1],
+  ])("leaves %s to be read", (_name, at, byte) => {
+    const bytes = fromHex(success);
+    bytes[at] = byte;
+    expect(isAgreement(bytes, 5)).toBe(false);
+  });
+
+  it("leaves what is longer or shorter to be read", () => {
+    expect(isAgreement(fromHex(`${success} 10000000 03000200 05000000 07000000`), 5)).toBe(false);
+    for (let length = 0; length < 36; length++) {
+      expect(isAgreement(fromHex(success).subarray(0, length), 5), `${length}`).toBe(false);
+    }
   });
 });
 

@@ -2,7 +2,7 @@
 
 import { createHash } from "node:crypto";
 import type { Errno, Host } from "../../src/host.ts";
-import { i32, writer } from "../../src/netlink/codec.ts";
+import { i32, written } from "../../src/netlink/codec.ts";
 import {
   type Message,
   NLM_F_MULTI,
@@ -17,9 +17,7 @@ import { fakeKernel } from "./fake-kernel.ts";
 
 /** One message as bytes. */
 export function datagram<T>(what: Request<T>, value: T, seq = 0, flags = 0): Uint8Array {
-  const out = writer();
-  writeMessage(out, what, flags, seq, value);
-  return out.bytes.slice(0, out.at);
+  return written((bytes) => writeMessage(bytes, 0, what, flags, seq, value));
 }
 
 /** NLMSG_ERROR for a request; errno 0 is its acknowledgement. */
