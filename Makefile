@@ -12,15 +12,16 @@ HAS_MUSL := $(shell test -d "$$(rustc --print sysroot 2>/dev/null)/lib/rustlib/$
 TARGET ?= $(if $(HAS_MUSL),$(MUSL_TARGET),$(HOST_TARGET))
 
 NODE_MODULES := node_modules/.package-lock.json
-TS_SOURCES := $(shell find src -name '*.ts')
+TS_SOURCES := $(shell find src rehearsal -name '*.ts')
 RUST_SOURCES := $(shell find native/src -name '*.rs') native/Cargo.toml native/Cargo.lock native/build.rs
 
-# A static executable at a fixed address (native/src/snapshot.rs needs one), and no path of this machine in it.
+# A static executable at a fixed address (native/src/snapshot.rs needs one), and no path of this machine in it. Where
+# __SANITIZE_ADDRESS__ is defined the engine has no heap of its own for small blocks, which native/src/placement.rs has to place.
 CARGO_HOME ?= $(HOME)/.cargo
 export RUSTFLAGS := -C target-feature=+crt-static -C relocation-model=static -C force-unwind-tables=no \
 	--cfg sha2_backend="soft" --remap-path-prefix=$(CARGO_HOME)=cargo --remap-path-prefix=$(CURDIR)=.
 export CFLAGS_$(subst -,_,$(TARGET)) := -fno-pic -fno-pie -fno-asynchronous-unwind-tables \
-	-ffile-prefix-map=$(CURDIR)=.
+	-D__SANITIZE_ADDRESS__ -ffile-prefix-map=$(CURDIR)=.
 
 # NB: no --target for this machine's own C library. With it, build.rs would get the C flags and not the Rust ones that fit them.
 CARGO_TARGET := $(if $(filter-out $(HOST_TARGET),$(TARGET)),--target $(TARGET))
@@ -29,7 +30,7 @@ RUNS_HERE := $(filter $(HOST_ARCH)-%,$(TARGET))
 RELEASE := native/target/$(if $(CARGO_TARGET),$(TARGET)/)release
 
 # What build.rs made last.
-BYTECODE = "$$(ls -t $(RELEASE)/build/cni-bridge-*/out/plugin.bytecode | head -n 1)"
+bytecode = "$$(ls -t $(RELEASE)/build/cni-bridge-*/out/$(1).bytecode | head -n 1)"
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -144,7 +145,7 @@ install: build
 ## size           bytes of the executable and the bytecode; instructions of VERSION where valgrind is installed
 size: build
 	@stat -c '%s bytes executable' dist/bridge
-	@stat -c '%s bytes bytecode' $(BYTECODE)
+	@stat -c '%s bytes bytecode' $(call bytecode,plugin)
 	@if command -v valgrind >/dev/null; then \
 		CNI_COMMAND=VERSION valgrind --tool=callgrind --callgrind-out-file=/dev/null dist/bridge 2>&1 >/dev/null </dev/null | \
 			sed -n 's/.*Collected : \([0-9]*\)$$/\1 instructions for VERSION/p'; \
@@ -155,8 +156,8 @@ bench: build build/bench/run build/bench/floor.out
 	npx esbuild bench/main.ts $(BENCH_BUNDLE)
 	QUICK=$(QUICK) node build/bench/main.mjs
 
-## budget         instructions of each verb, and bytes, within bench/budget.json (root; valgrind)
-budget: build
+## budget         instructions of each verb, page faults, and bytes, within bench/budget.json (root; valgrind)
+budget: build build/bench/run
 	npx esbuild bench/budget.ts $(BENCH_BUNDLE)
 	TARGET=$(TARGET) node build/bench/budget.mjs
 
@@ -191,18 +192,18 @@ $(NODE_MODULES): package.json package-lock.json
 	@touch $@
 
 # bundle.mjs leaves an unchanged bundle alone, so that an edit of types or comments costs no native build.
-BUNDLE := build/shared.js build/plugin.js build/tool.js
+BUNDLE := build/shared.js build/plugin.js build/tool.js build/rehearsal.js
 $(BUNDLE): build/.bundled ;
 build/.bundled: $(TS_SOURCES) scripts/bundle.mjs $(NODE_MODULES) | preflight
 	node scripts/bundle.mjs
 	@touch $@
 
-# What cargo makes can only write a copy of itself in which the engine is started and the plugin loaded. An executable for
-# another machine cannot run here: it holds the plugin as bytecode, and starts its engine each time.
+# What cargo makes can only write a copy of itself in which the engine is started and the plugin loaded, after a rehearsal. An
+# executable for another machine cannot run here: it holds the plugin as bytecode, and starts its engine each time.
 dist/bridge: $(BUNDLE) $(RUST_SOURCES) Makefile
 	cd native && cargo build --locked --release $(CARGO_TARGET) $(if $(RUNS_HERE),--no-default-features)
 	@mkdir -p dist
-	$(if $(RUNS_HERE),$(RELEASE)/cni-bridge --snapshot dist/bridge.new $(BYTECODE),cp $(RELEASE)/cni-bridge dist/bridge.new)
+	$(if $(RUNS_HERE),$(RELEASE)/cni-bridge --snapshot dist/bridge.new $(call bytecode,plugin) $(call bytecode,rehearsal),cp $(RELEASE)/cni-bridge dist/bridge.new)
 	mv -f dist/bridge.new dist/bridge
 	ln -f dist/bridge dist/host-local
 	ln -f dist/bridge dist/cni-bridge

@@ -1,11 +1,12 @@
 // `make budget`: what each call costs in instructions, which callgrind counts to the last one whatever else the machine
-// does, and the executable's size, against bench/budget.json, which has them by target. What an edit makes dearer has to be written there.
+// does, page faults, and the executable's size, against bench/budget.json, which has them by target. What an edit makes dearer
+// has to be written there.
 
 import { existsSync, readFileSync } from "node:fs";
 import { DIST } from "../test/support/executables.ts";
 import { compete, type Entrant, ours } from "./contenders.ts";
 import { countInstructions, installedBytes } from "./counts.ts";
-import type { Call } from "./jobs.ts";
+import { type Call, run } from "./jobs.ts";
 
 const FILE = "bench/budget.json";
 /** Bytes read from random sources, clocks and the order of announcements make this much of a difference to a count. */
@@ -27,14 +28,22 @@ function least(entrant: Entrant, call: Call, before: Call | undefined, after: Ca
 }
 
 /** ADD and DEL of a second container, when all that the network shares is there. */
-function count(network: { readonly masquerade?: "default" }): Promise<Record<"ADD" | "DEL", number>> {
+function count(
+  network: { readonly masquerade?: "default" } = {},
+): Promise<Record<"ADD" | "DEL" | "faults", number>> {
   return compete([ours(network)], 2, ([entrant]) => {
     const add = entrant!.call("ADD", 1);
     const del = entrant!.call("DEL", 1);
     entrant!.perform(entrant!.call("ADD", 0));
     entrant!.perform(add);
     entrant!.perform(del);
-    return { ADD: least(entrant!, add, undefined, del), DEL: least(entrant!, del, add, undefined) };
+    const [added] = run([entrant!.job("ADD", 1)]);
+    entrant!.perform(del);
+    return {
+      ADD: least(entrant!, add, undefined, del),
+      DEL: least(entrant!, del, add, undefined),
+      faults: added!.faults,
+    };
   });
 }
 
@@ -53,7 +62,7 @@ async function measure(): Promise<Record<string, number>> {
   const version = await compete([ours()], 0, ([entrant]) =>
     least(entrant!, entrant!.call("VERSION", 0), undefined, undefined),
   );
-  const plain = await count({});
+  const plain = await count();
   const masquerading = await count({ masquerade: "default" });
   return {
     "VERSION, instructions": version,
@@ -61,6 +70,7 @@ async function measure(): Promise<Record<string, number>> {
     "DEL, instructions": plain.DEL,
     "ADD with ipMasq, instructions": masquerading.ADD,
     "DEL with ipMasq, instructions": masquerading.DEL,
+    "ADD with ipMasq, page faults": masquerading.faults,
     "host-local ADD, instructions": await countHostLocal(),
     [SIZE]: installedBytes(ours()),
   };

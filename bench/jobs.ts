@@ -27,6 +27,8 @@ export interface Ran {
   readonly ns: number;
   readonly status: number;
   readonly rssKb: number;
+  /** Page faults that read nothing from a disk. */
+  readonly faults: number;
   readonly lost: 0 | 1;
   readonly output: string;
 }

@@ -1,5 +1,6 @@
 // Runs programs and measures them, without a shell or an interpreter in between: the wall time from posix_spawn until
-// the program has ended and nobody holds its outputs any more, which is what a runtime waits for, and its peak memory.
+// the program has ended and nobody holds its outputs any more, which is what a runtime waits for, its peak memory, and
+// its page faults.
 //   run [PARALLEL] <jobs
 // A job is a line of fields that tabs separate: the process whose mount and network namespaces the program is to run in;
 // milliseconds to wait before; empty, or a network namespace and an address that must answer at once when the program has
@@ -154,8 +155,8 @@ static void attend(struct slot *slot) {
     int lost = slot->probe >= 0 ? is_lost(slot->probe, &slot->answers) : 0;
     if (slot->probe >= 0) close(slot->probe);
     close(slot->output);
-    printf("{\"job\":%ld,\"start\":%lld,\"ns\":%lld,\"status\":%d,\"rssKb\":%ld,\"lost\":%d,\"output\":\"", slot->job,
-           slot->start, end - slot->start, status, usage.ru_maxrss, lost);
+    printf("{\"job\":%ld,\"start\":%lld,\"ns\":%lld,\"status\":%d,\"rssKb\":%ld,\"faults\":%ld,\"lost\":%d,\"output\":\"",
+           slot->job, slot->start, end - slot->start, status, usage.ru_maxrss, usage.ru_minflt, lost);
     if (status != 0) print_text(slot);
     puts("\"}");
     slot->job = -1;

@@ -13,7 +13,7 @@ fn main() {
     println!("cargo::rustc-link-arg-bins=-Wl,--section-start=.snapshot=0x10000000");
     println!("cargo::rerun-if-env-changed=CNI_BRIDGE_BUNDLE");
     let bundle = env::var_os("CNI_BRIDGE_BUNDLE").map_or_else(|| PathBuf::from("../build/plugin.js"), PathBuf::from);
-    let [shared, plugin, tool] = compile(&bundle).unwrap_or_else(|error| {
+    let [shared, plugin, tool, rehearsal] = compile(&bundle).unwrap_or_else(|error| {
         eprintln!("{error}");
         exit(1);
     });
@@ -21,6 +21,7 @@ fn main() {
     let length = u32::try_from(shared.len()).expect("less than 4 GiB").to_le_bytes();
     fs::write(out.join("plugin.bytecode"), [&length[..], &shared, &plugin].concat()).expect("OUT_DIR is writable");
     fs::write(out.join("tool.bytecode"), tool).expect("OUT_DIR is writable");
+    fs::write(out.join("rehearsal.bytecode"), rehearsal).expect("OUT_DIR is writable");
 }
 
 /// The modules of the bundle: what plugin and tool share, the plugin, the tool. Beside the plugin's the others may be
@@ -28,14 +29,19 @@ fn main() {
 ///
 /// The context has what the executable's has, plus the parser, so that a bundle with a regular expression fails here
 /// and not in the field.
-fn compile(bundle: &Path) -> Result<[Vec<u8>; 3], String> {
+fn compile(bundle: &Path) -> Result<[Vec<u8>; 4], String> {
     let runtime = Runtime::new().map_err(|error| error.to_string())?;
     runtime.set_max_stack_size(0);
     let context = Context::custom::<(intrinsics::Chosen, Eval)>(&runtime).map_err(|error| error.to_string())?;
     let beside = |name| bundle.with_file_name(name);
-    let mut compiled = [const { Vec::new() }; 3];
+    let mut compiled = [const { Vec::new() }; 4];
     // In this order: a module is looked for among those that are there when it is imported.
-    let modules = [("shared.js", beside("shared.js")), ("plugin.js", bundle.into()), ("tool.js", beside("tool.js"))];
+    let modules = [
+        ("shared.js", beside("shared.js")),
+        ("plugin.js", bundle.into()),
+        ("tool.js", beside("tool.js")),
+        ("rehearsal.js", beside("rehearsal.js")),
+    ];
     for ((name, path), bytecode) in modules.iter().zip(&mut compiled) {
         println!("cargo::rerun-if-changed={}", path.display());
         match fs::read(path) {

@@ -1,17 +1,14 @@
 // Bundles src/ to three ES modules in build/: plugin.js, whose default export is main(host); tool.js, what a person calls,
-// which is loaded when it is asked for; shared.js, what both import. They are compiled to bytecode next and not shipped, so
-// their length does not matter; names stay as they are because a stack trace shows them. A module that would not change is
-// not written: see the Makefile.
+// which is loaded when it is asked for; shared.js, what both import. And rehearsal.js, which stands alone, for the build itself.
+// They are compiled to bytecode next and not shipped, so their length does not matter; names stay as they are because a stack
+// trace shows them. A module that would not change is not written: see the Makefile.
 
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { basename } from "node:path";
 import { build } from "esbuild";
 
-const { outputFiles } = await build({
-  entryPoints: { plugin: "src/main.ts", tool: "src/tool/command.ts" },
+const options = {
   bundle: true,
-  splitting: true,
-  chunkNames: "shared",
   outdir: "build",
   write: false,
   format: "esm",
@@ -21,10 +18,15 @@ const { outputFiles } = await build({
   legalComments: "none",
   minifySyntax: true,
   logLevel: "warning", // esbuild names what is wrong itself
-}).catch(() => process.exit(1));
+};
+const shipped = { plugin: "src/main.ts", tool: "src/tool/command.ts" };
+const bundles = await Promise.all([
+  build({ ...options, entryPoints: shipped, splitting: true, chunkNames: "shared" }),
+  build({ ...options, entryPoints: ["rehearsal/rehearsal.ts"] }),
+]).catch(() => process.exit(1));
 
 mkdirSync("build", { recursive: true });
-for (const { path, text } of outputFiles) {
+for (const { path, text } of bundles.flatMap(({ outputFiles }) => outputFiles)) {
   const target = `build/${basename(path)}`;
   if (read(target) !== text) writeFileSync(target, text);
 }

@@ -19,6 +19,7 @@ const MAY = [
   "heap.rs",
   "host.rs",
   "main.rs",
+  "rehearsal.rs",
   "snapshot.rs",
   "sys.rs",
   "text.rs",

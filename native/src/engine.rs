@@ -40,8 +40,7 @@ pub fn start(bytecode: &[u8]) -> Started {
         match evaluate(&ctx, bytecode) {
             Ok(main) => Started { context, main, host },
             // SAFETY: as above.
-            Err(error) if error.is_exception() => failure::stop("internal error", &unsafe { thrown(context) }),
-            Err(error) => failure::stop("internal error", &error.to_string()),
+            Err(error) => failure::stop("internal error", &unsafe { reason(context, &error) }),
         }
     });
     std::mem::forget((runtime, context));
@@ -87,11 +86,38 @@ impl answer::Answer for Tool {
     fn into_value(self, context: *mut qjs::JSContext) -> qjs::JSValue {
         // SAFETY: the engine calls with its live context.
         let ctx = unsafe { Ctx::from_raw(NonNull::new_unchecked(context)) };
-        load(&ctx, TOOL).unwrap_or_else(|error| {
-            // SAFETY: as above.
-            let why = if error.is_exception() { unsafe { thrown(context) } } else { error.to_string() };
-            failure::stop("internal error", &why)
-        })
+        // SAFETY: as above.
+        load(&ctx, TOOL).unwrap_or_else(|error| failure::stop("internal error", &unsafe { reason(context, &error) }))
+    }
+}
+
+/// Has the module `rehearsal`, as bytecode, call the plugin's `main` with a host that it makes of ours. What it throws ends
+/// the process.
+pub fn rehearse(started: Started, rehearsal: &[u8]) {
+    let Started { context, main, host } = started;
+    let stop = |why: &str| failure::stop("the rehearsal failed", why);
+    // SAFETY: the context is live and of this thread, and the values are its own.
+    unsafe {
+        settle(context);
+        let ctx = Ctx::from_raw(NonNull::new_unchecked(context));
+        let rehearse = load(&ctx, rehearsal).unwrap_or_else(|error| stop(&reason(context, &error)));
+        let ended = qjs::JS_Call(context, rehearse, qjs::JS_UNDEFINED, 2, [main, host].as_mut_ptr());
+        if qjs::JS_IsException(ended) {
+            stop(&thrown(context));
+        }
+    }
+}
+
+/// Tells the engine of this thread's stack.
+///
+/// # Safety
+/// `context` is live.
+unsafe fn settle(context: *mut qjs::JSContext) {
+    // SAFETY: as promised.
+    unsafe {
+        let runtime = qjs::JS_GetRuntime(context);
+        qjs::JS_SetMaxStackSize(runtime, stack_size() as qjs::size_t);
+        qjs::JS_UpdateStackTop(runtime);
     }
 }
 
@@ -100,9 +126,7 @@ pub fn run(started: Started, argv: Vec<&CStr>) -> ! {
     let Started { context, main, mut host } = started;
     // SAFETY: the context is live and of this thread, and the values are its own.
     unsafe {
-        let runtime = qjs::JS_GetRuntime(context);
-        qjs::JS_SetMaxStackSize(runtime, stack_size() as qjs::size_t);
-        qjs::JS_UpdateStackTop(runtime);
+        settle(context);
         host::set_argv(context, host, argv);
         let status = qjs::JS_Call(context, main, qjs::JS_UNDEFINED, 1, &raw mut host);
         if qjs::JS_IsException(status) {
@@ -113,6 +137,15 @@ pub fn run(started: Started, argv: Vec<&CStr>) -> ! {
         }
         libc::_exit(qjs::JS_VALUE_GET_INT(status))
     }
+}
+
+/// Why a module could not be evaluated.
+///
+/// # Safety
+/// `context` is live and entered.
+unsafe fn reason(context: *mut qjs::JSContext, error: &Error) -> String {
+    // SAFETY: as promised.
+    if error.is_exception() { unsafe { thrown(context) } } else { error.to_string() }
 }
 
 /// What was thrown, and from where.

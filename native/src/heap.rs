@@ -1,8 +1,9 @@
 //! The process's memory, for Rust and for the engine: a heap for one thread and a few milliseconds. It is ours because
-//! the snapshot (snapshot.rs) holds it whole, at its address. Blocks come from a list of freed ones of their size, or
-//! else off the end of the current chunk; chunks are never given back. All zeros is an empty heap.
+//! the snapshot (snapshot.rs) holds it whole, at its address, and because that is cheaper where what is written stands together
+//! (placement.rs): the engine's own heap for small blocks is off (Makefile). Blocks come from a list of freed ones of
+//! their size, or else off the end of the current chunk; chunks are never given back. All zeros is an empty heap.
 //!
-//! Every block has a header of 8 bytes that holds its size, so blocks lie on addresses that are multiples of 16.
+//! Before each block stands its length, in 8 bytes. Blocks lie on addresses that are multiples of 8.
 
 use crate::failure;
 use crate::snapshot;
@@ -10,16 +11,15 @@ use rquickjs::allocator::Allocator;
 use std::alloc::{GlobalAlloc, Layout};
 use std::ptr;
 
-const HEADER: usize = 8;
-const STEP: usize = 16;
+pub const HEADER: usize = 8;
+const STEP: usize = 8;
 /// Up to here there is a list for every multiple of STEP; above, four for every doubling.
-const SMALL: usize = 1024;
+const SMALL: usize = 512;
 /// From here on each block is a mapping of its own.
 const HUGE: usize = 256 * 1024;
 const CHUNK: usize = 1024 * 1024;
-const LISTS: usize = SMALL / STEP + 4 * (HUGE / SMALL).ilog2() as usize + 1;
+const LISTS: usize = SMALL / STEP + 4 * (HUGE / SMALL).ilog2() as usize;
 
-/// Sizes here include the header.
 pub struct Heap {
     /// The unused rest of the current chunk.
     pub next: *mut u8,
@@ -27,65 +27,87 @@ pub struct Heap {
     freed: [*mut u8; LISTS],
     /// Memory that lies elsewhere than in the snapshot's room: chunks, and blocks that are mappings.
     pub outside: usize,
+    /// Gives room for one block of so many bytes, its header included, where that is not to come off a chunk; or null.
+    pub source: Option<fn(usize) -> *mut u8>,
 }
 
-/// The list of blocks that hold `size`, and how large those are.
-fn class(size: usize) -> (usize, usize) {
-    if size <= SMALL {
-        let index = size.div_ceil(STEP);
-        return (index, index * STEP);
+/// The list of blocks that hold `length`, 1 to HUGE, and how much those hold.
+fn class(length: usize) -> (usize, usize) {
+    let last = length - 1;
+    if last < SMALL {
+        return (last / STEP, (last | (STEP - 1)) + 1);
     }
-    let shift = (size - 1).ilog2() - 2;
-    let quarters = ((size - 1) >> shift) + 1;
-    (SMALL / STEP + 4 * (shift + 2 - SMALL.ilog2()) as usize + quarters - 4, quarters << shift)
+    let shift = last.ilog2() - 2;
+    let quarters = (last >> shift) + 1;
+    (SMALL / STEP + 4 * (shift + 2 - SMALL.ilog2()) as usize + quarters - 5, quarters << shift)
 }
 
 impl Heap {
     /// A block for `length` bytes, or null.
     fn allocate(&mut self, length: usize) -> *mut u8 {
-        let Some(size) = length.checked_add(HEADER) else { return ptr::null_mut() };
-        if size > HUGE {
-            return self.map(size);
+        // What is asked for most, in few instructions; 0 − 1 is a large number.
+        let last = length.wrapping_sub(1);
+        if last < SMALL {
+            let block = self.freed[last / STEP];
+            if !block.is_null() {
+                // SAFETY: a freed block holds the address of the next of its list.
+                self.freed[last / STEP] = unsafe { block.cast::<*mut u8>().read() };
+                return block;
+            }
         }
-        let (list, size) = class(size);
+        self.allocate_otherwise(length.max(1))
+    }
+
+    #[inline(never)]
+    fn allocate_otherwise(&mut self, length: usize) -> *mut u8 {
+        if length > HUGE {
+            return self.map(length);
+        }
+        let (list, length) = class(length);
         let block = self.freed[list];
-        // SAFETY: a freed block holds the address of the next of its list; `next` to `end` is ours and unused.
+        // SAFETY: as above; `next` to `end` is ours and unused.
         unsafe {
             if !block.is_null() {
                 self.freed[list] = block.cast::<*mut u8>().read();
                 return block;
             }
-            if self.end.addr() - self.next.addr() < size && !self.extend() {
+            if self.end.addr() - self.next.addr() < length + HEADER && !self.extend(length + HEADER) {
                 return ptr::null_mut();
             }
             let header = self.next;
-            self.next = header.add(size);
-            header.cast::<usize>().write(size);
+            self.next = header.add(length + HEADER);
+            header.cast::<usize>().write(length);
             header.add(HEADER)
         }
     }
 
-    /// Makes another chunk the current one; the first is the snapshot's room.
-    fn extend(&mut self) -> bool {
+    /// Makes another chunk the current one, or room for a block of `size` bytes; the first chunk is the snapshot's room.
+    #[cold]
+    fn extend(&mut self, size: usize) -> bool {
         let first = if self.next.is_null() { snapshot::room() } else { None };
-        let (chunk, length) = first.unwrap_or_else(|| {
-            self.outside += 1;
-            (pages(CHUNK), CHUNK)
-        });
+        let (chunk, length) = match (self.source, first) {
+            (Some(source), _) => (source(size), size),
+            (None, Some(room)) => room,
+            (None, None) => {
+                self.outside += 1;
+                (pages(CHUNK), CHUNK)
+            }
+        };
         if chunk.is_null() {
             return false;
         }
-        // SAFETY: the chunk is that long. The first header stands 8 before a multiple of 16.
-        unsafe {
-            self.next = chunk.add(STEP - HEADER);
-            self.end = chunk.add(length);
-        }
+        self.next = chunk;
+        // SAFETY: the chunk is that long.
+        self.end = unsafe { chunk.add(length) };
         true
     }
 
     /// A block in a mapping of its own, from its header to the mapping's end.
-    fn map(&mut self, size: usize) -> *mut u8 {
-        let Some(size) = (size + STEP - HEADER).checked_next_multiple_of(4096) else { return ptr::null_mut() };
+    #[cold]
+    fn map(&mut self, length: usize) -> *mut u8 {
+        let Some(size) = length.checked_add(HEADER).and_then(|size| size.checked_next_multiple_of(4096)) else {
+            return ptr::null_mut();
+        };
         let pages = pages(size);
         if pages.is_null() {
             return pages;
@@ -93,8 +115,8 @@ impl Heap {
         self.outside += 1;
         // SAFETY: the mapping is longer than a header.
         unsafe {
-            pages.add(STEP - HEADER).cast::<usize>().write(size - (STEP - HEADER));
-            pages.add(STEP)
+            pages.cast::<usize>().write(size - HEADER);
+            pages.add(HEADER)
         }
     }
 
@@ -103,13 +125,28 @@ impl Heap {
     unsafe fn free(&mut self, block: *mut u8) {
         // SAFETY: the block is ours, at least 8 bytes long, and has a header.
         unsafe {
-            let size = size(block);
-            if size > HUGE {
-                libc::munmap(block.sub(STEP).cast(), size + STEP - HEADER);
+            let last = length(block) - 1;
+            if last >= SMALL {
+                return self.free_large(block);
+            }
+            block.cast::<*mut u8>().write(self.freed[last / STEP]);
+            self.freed[last / STEP] = block;
+        }
+    }
+
+    /// # Safety
+    /// As above.
+    #[inline(never)]
+    unsafe fn free_large(&mut self, block: *mut u8) {
+        // SAFETY: as above; a mapping begins with the header.
+        unsafe {
+            let length = length(block);
+            if length > HUGE {
+                libc::munmap(block.sub(HEADER).cast(), length + HEADER);
                 self.outside -= 1;
                 return;
             }
-            let (list, _) = class(size);
+            let (list, _) = class(length);
             block.cast::<*mut u8>().write(self.freed[list]);
             self.freed[list] = block;
         }
@@ -117,16 +154,16 @@ impl Heap {
 
     /// # Safety
     /// `block` came from this heap; it is not used again unless the answer is null.
-    unsafe fn resize(&mut self, block: *mut u8, length: usize) -> *mut u8 {
+    unsafe fn resize(&mut self, block: *mut u8, wanted: usize) -> *mut u8 {
         // SAFETY: the block is ours and has a header; the new one is longer than what is copied.
         unsafe {
-            let room = size(block) - HEADER;
-            if length <= room {
+            let length = length(block);
+            if wanted <= length {
                 return block;
             }
-            let larger = self.allocate(length);
+            let larger = self.allocate(wanted);
             if !larger.is_null() {
-                ptr::copy_nonoverlapping(block, larger, room);
+                ptr::copy_nonoverlapping(block, larger, length);
                 self.free(block);
             }
             larger
@@ -136,7 +173,7 @@ impl Heap {
 
 /// # Safety
 /// `block` came from a heap.
-unsafe fn size(block: *mut u8) -> usize {
+unsafe fn length(block: *mut u8) -> usize {
     // SAFETY: the header stands before it.
     unsafe { block.sub(HEADER).cast::<usize>().read() }
 }
@@ -172,24 +209,33 @@ pub struct Process;
 #[global_allocator]
 static GLOBAL: Process = Process;
 
-// SAFETY: blocks are as long as asked for, aligned to 16, and nobody else's until freed.
+// SAFETY: blocks are as long as asked for, aligned as asked for, and nobody else's until freed. One that is to be aligned to
+// more than 8, as few tables of rquickjs are, begins inside a longer one and is never given back.
 unsafe impl GlobalAlloc for Process {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        if layout.align() > STEP {
-            return ptr::null_mut();
-        }
+        let slack = if layout.align() > STEP { layout.align() } else { 0 };
         // SAFETY: one thread, and the heap calls nothing that allocates.
-        there(unsafe { (*snapshot::heap()).allocate(layout.size()) })
+        let block = there(unsafe { (*snapshot::heap()).allocate(layout.size() + slack) });
+        if slack == 0 { block } else { block.wrapping_add(block.align_offset(slack)) }
     }
 
-    unsafe fn dealloc(&self, block: *mut u8, _: Layout) {
-        // SAFETY: the caller promises that the block is ours and done with.
-        unsafe { (*snapshot::heap()).free(block) }
+    unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
+        if layout.align() <= STEP {
+            // SAFETY: the caller promises that the block is ours and done with.
+            unsafe { (*snapshot::heap()).free(block) }
+        }
     }
 
-    unsafe fn realloc(&self, block: *mut u8, _: Layout, length: usize) -> *mut u8 {
-        // SAFETY: the caller promises that the block is ours.
-        there(unsafe { (*snapshot::heap()).resize(block, length) })
+    unsafe fn realloc(&self, block: *mut u8, layout: Layout, length: usize) -> *mut u8 {
+        // SAFETY: the caller promises that the block is ours; the new one is as long as what is copied.
+        unsafe {
+            if layout.align() <= STEP {
+                return there((*snapshot::heap()).resize(block, length));
+            }
+            let larger = self.alloc(Layout::from_size_align_unchecked(length, layout.align()));
+            ptr::copy_nonoverlapping(block, larger, length.min(layout.size()));
+            larger
+        }
     }
 }
 
@@ -233,7 +279,7 @@ unsafe impl Allocator for Process {
 
     unsafe fn usable_size(block: *mut u8) -> usize {
         // SAFETY: the engine asks about what it got here.
-        unsafe { size(block) - HEADER }
+        unsafe { length(block) }
     }
 }
 
@@ -244,20 +290,21 @@ mod tests {
     #[test]
     fn a_class_holds_what_it_is_asked_for_and_little_more() {
         let mut last = (0, 0);
-        for size in 1..=HUGE {
-            let (list, room) = class(size);
-            assert!(room >= size && room.is_multiple_of(STEP) && list < LISTS, "{size}");
-            assert!(room - size < STEP.max(size / 4), "{size}");
-            assert!((list, room) == last || (list > last.0 && room > last.1), "{size}");
+        for length in 1..=HUGE {
+            let (list, room) = class(length);
+            assert!(room >= length && room.is_multiple_of(STEP) && list < LISTS, "{length}");
+            assert!(room - length < STEP.max(length / 4), "{length}");
+            assert!((list, room) == last || (list > last.0 && room > last.1) || length == 1, "{length}");
             assert_eq!(class(room), (list, room));
             last = (list, room);
         }
+        assert_eq!(last, (LISTS - 1, HUGE));
     }
 
     #[test]
     fn blocks_do_not_overlap_and_keep_their_bytes() {
-        let mut heap =
-            Heap { next: ptr::null_mut(), end: ptr::null_mut(), freed: [ptr::null_mut(); LISTS], outside: 0 };
+        // SAFETY: all zeros is an empty heap.
+        let mut heap: Heap = unsafe { std::mem::zeroed() };
         let mut blocks: Vec<(*mut u8, usize, u8)> = vec![];
         let mut seed = 1_u32;
         for turn in 0..20_000_u32 {
@@ -271,7 +318,7 @@ mod tests {
                 };
                 if at == blocks.len() {
                     let block = heap.allocate(length);
-                    assert!(!block.is_null() && block.addr().is_multiple_of(STEP) && size(block) - HEADER >= length);
+                    assert!(!block.is_null() && block.addr().is_multiple_of(STEP) && self::length(block) >= length);
                     block.write_bytes(mark, length);
                     blocks.push((block, length, mark));
                 } else if turn % 2 == 0 {

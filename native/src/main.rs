@@ -12,6 +12,8 @@ mod failure;
 mod heap;
 mod host;
 mod intrinsics;
+mod placement;
+mod rehearsal;
 mod snapshot;
 mod sys;
 mod text;
@@ -27,8 +29,8 @@ pub unsafe extern "C" fn start(argc: c_int, argv: *const *const c_char) -> ! {
     // SAFETY: as promised by the caller.
     let word = |index| unsafe { CStr::from_ptr(*argv.add(index)) };
     let started = snapshot::started().unwrap_or_else(|| {
-        if (3..=4).contains(&argc) && word(1) == c"--snapshot" {
-            leave_snapshot(word(2), (argc == 4).then(|| word(3)));
+        if (3..=5).contains(&argc) && word(1) == c"--snapshot" {
+            leave_snapshot(word(2), (argc > 3).then(|| word(3)), (argc > 4).then(|| word(4)));
         }
         match engine::BYTECODE {
             Some(bytecode) => engine::start(bytecode),
@@ -38,9 +40,10 @@ pub unsafe extern "C" fn start(argc: c_int, argv: *const *const c_char) -> ! {
     engine::run(started, (0..argc as usize).map(word).collect())
 }
 
-/// For the build; see snapshot.rs. `bytecode`: a file to take in place of the plugin that this executable holds.
-fn leave_snapshot(path: &CStr, bytecode: Option<&CStr>) -> ! {
-    match snapshot::take(path, bytecode) {
+/// For the build; see snapshot.rs. `bytecode`: a file to take in place of the plugin that this executable holds;
+/// `rehearsal`: what calls it, for placement.rs.
+fn leave_snapshot(path: &CStr, bytecode: Option<&CStr>, rehearsal: Option<&CStr>) -> ! {
+    match snapshot::take(path, bytecode, rehearsal) {
         // SAFETY: ends the process and runs nothing.
         Ok(()) => unsafe { libc::_exit(0) },
         Err(errno) => failure::stop("cannot write the snapshot", &format!("errno {}", errno.0)),

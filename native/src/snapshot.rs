@@ -1,14 +1,16 @@
 //! The executable with its engine already started. Making the engine and evaluating the plugin's modules is most of
 //! what a short verb would cost, and gives the same every time. So the build does it once: `cni-bridge --snapshot FILE
-//! BYTECODE` writes a copy of itself in which the heap is one more segment, at the address it was made at. The kernel maps
-//! it when it starts the copy, and a page is copied when it is written to. The bytecode is read from a file since the copy
-//! has no use for it.
+//! BYTECODE REHEARSAL` writes a copy of itself in which the heap is one more segment, at the address it was made at. The
+//! kernel maps it when it starts the copy, and a page is copied when it is written to, which is why a rehearsal decides where a
+//! block lies (placement.rs). The modules are read from files since the copy has no use for them.
 //!
 //! This holds because the executable is linked at a fixed address, the engine keeps no state outside its heap, and
 //! nothing the modules do when evaluated depends on the machine: the host is an argument of `main`.
 
 use crate::engine::{self, Started};
 use crate::heap::Heap;
+use crate::placement::{PAGE, Placement};
+use crate::rehearsal;
 use crate::sys::{Errno, Result, check, file};
 use libc::{Elf64_Ehdr, Elf64_Phdr, Elf64_Shdr, c_int, c_void};
 use std::ffi::CStr;
@@ -32,7 +34,6 @@ std::arch::global_asm!(
 const AREA: usize = 16 << 20;
 /// elf.h.
 const SHT_PROGBITS: u32 = 1;
-const PAGE: usize = if cfg!(target_arch = "aarch64") { 0x10000 } else { 0x1000 };
 
 /// What stands at the beginning of the area; the heap's first chunk is the rest. All zeros is an empty one.
 #[repr(C)]
@@ -78,16 +79,24 @@ pub fn room() -> Option<(*mut u8, usize)> {
 }
 
 /// Starts the engine with the plugin in file `bytecode`, or else the one this executable holds, and writes this executable
-/// to `path` with its heap as it then is. −EFBIG where the heap has outgrown the area, −ENOEXEC where the executable is
-/// not linked at a fixed address or there is no plugin.
+/// to `path` with its heap as it then is, in the order of a rehearsal or else of the calls. −EFBIG where the heap has
+/// outgrown the area, −ENOEXEC where the executable is not linked at a fixed address or there is no plugin.
 ///
 /// Nothing allocates after the engine has started: it would be in the snapshot.
-pub fn take(path: &CStr, bytecode: Option<&CStr>) -> Result<()> {
+pub fn take(path: &CStr, bytecode: Option<&CStr>, rehearsal: Option<&CStr>) -> Result<()> {
     let bytecode = match bytecode {
         Some(file) => read_at_fixed_address(file)?,
         None => engine::BYTECODE.ok_or(Errno(libc::ENOEXEC))?,
     };
-    start_on_fixed_stack(bytecode)?;
+    if let Some(file) = rehearsal {
+        let written = rehearsal::learn(bytecode, map(file)?)?;
+        // SAFETY: one thread, and nothing has been allocated.
+        unsafe {
+            placement().write(Placement::new(written, room().unwrap_or((ptr::null_mut(), 0))));
+            (*heap()).source = Some(place);
+        }
+    }
+    start(bytecode)?;
     let image = image();
     let begin = image.addr();
     // SAFETY: one thread; the area is ours.
@@ -95,6 +104,9 @@ pub fn take(path: &CStr, bytecode: Option<&CStr>) -> Result<()> {
         let heap = &mut (*image).heap;
         if heap.outside != 0 {
             return Err(Errno(libc::EFBIG));
+        }
+        if heap.source.take().is_some() {
+            heap.next = (*placement()).rest();
         }
         let used = (heap.next.addr() - begin).next_multiple_of(PAGE);
         heap.end = image.cast::<u8>().add(used);
@@ -132,15 +144,27 @@ pub fn take(path: &CStr, bytecode: Option<&CStr>) -> Result<()> {
     Ok(())
 }
 
+/// Of the start that is under way, where there was a rehearsal.
+fn placement() -> *mut Placement {
+    static mut PLACEMENT: MaybeUninit<Placement> = MaybeUninit::uninit();
+    (&raw mut PLACEMENT).cast()
+}
+
+/// The heap's source while the engine starts.
+fn place(size: usize) -> *mut u8 {
+    // SAFETY: one thread; written before this is the source.
+    unsafe { (*placement()).place(size) }
+}
+
 /// Starts the engine on a stack whose address is the same every time. The engine keeps its bounds, and the hash tables of
 /// rquickjs are seeded from it, so otherwise no two builds were equal. `engine::run` sets the bounds anew.
-fn start_on_fixed_stack(bytecode: &'static [u8]) -> Result<()> {
+pub fn start(bytecode: &'static [u8]) -> Result<Started> {
     const LENGTH: usize = 1 << 20;
     #[repr(align(65536))]
     struct Stack(#[expect(dead_code)] MaybeUninit<[u8; LENGTH]>);
     static mut STACK: Stack = Stack(MaybeUninit::uninit());
     static mut BYTECODE: &[u8] = &[];
-    extern "C" fn start(_: *mut c_void) -> *mut c_void {
+    extern "C" fn run(_: *mut c_void) -> *mut c_void {
         // SAFETY: no other thread runs meanwhile; set below.
         unsafe { (*image()).started = engine::start(BYTECODE) };
         ptr::null_mut()
@@ -151,8 +175,9 @@ fn start_on_fixed_stack(bytecode: &'static [u8]) -> Result<()> {
         BYTECODE = bytecode;
         done(libc::pthread_attr_init(attributes.as_mut_ptr()))?;
         done(libc::pthread_attr_setstack(attributes.as_mut_ptr(), (&raw mut STACK).cast(), LENGTH))?;
-        done(libc::pthread_create(thread.as_mut_ptr(), attributes.as_ptr(), start, ptr::null_mut()))?;
-        done(libc::pthread_join(thread.assume_init(), ptr::null_mut()))
+        done(libc::pthread_create(thread.as_mut_ptr(), attributes.as_ptr(), run, ptr::null_mut()))?;
+        done(libc::pthread_join(thread.assume_init(), ptr::null_mut()))?;
+        Ok((*image()).started)
     }
 }
 

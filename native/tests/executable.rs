@@ -8,8 +8,8 @@ use std::sync::OnceLock;
 
 const EXECUTABLE: &str = env!("CARGO_BIN_EXE_cni-bridge");
 
-/// The executable as a plugin: as cargo made it, and the copy with a started engine, of the plugin that it holds and of one
-/// in a file, as `make build` does it.
+/// The executable as a plugin: as cargo made it, and the copy with a started engine, of the plugin that it holds and, after a
+/// rehearsal, of one in a file, as `make build` does it.
 fn executables() -> &'static [PathBuf; 3] {
     static MADE: OnceLock<[PathBuf; 3]> = OnceLock::new();
     MADE.get_or_init(|| {
@@ -28,8 +28,11 @@ fn executables() -> &'static [PathBuf; 3] {
     })
 }
 
+const PLUGIN: &str = concat!(env!("OUT_DIR"), "/plugin.bytecode");
+const REHEARSAL: &str = concat!(env!("OUT_DIR"), "/rehearsal.bytecode");
+
 fn snapshot(path: &Path, from_file: bool) {
-    let bytecode = from_file.then_some(concat!(env!("OUT_DIR"), "/plugin.bytecode"));
+    let bytecode: &[&str] = if from_file { &[PLUGIN, REHEARSAL] } else { &[] };
     let output = Command::new(EXECUTABLE).arg("--snapshot").arg(path).args(bytecode).output().unwrap();
     assert!(output.status.success(), "{} (it takes the flags of the Makefile)", text(&output.stdout));
 }
@@ -114,4 +117,15 @@ fn snapshots_are_equal_and_take_none_themselves() {
         Command::new(first).arg("--snapshot").arg(&third).output().unwrap();
         assert!(!third.exists());
     }
+}
+
+#[test]
+fn a_rehearsal_that_fails_is_told_and_leaves_no_snapshot() {
+    let path = executables()[2].with_file_name("unrehearsed");
+    // It is called with what is no host.
+    let tool = concat!(env!("OUT_DIR"), "/tool.bytecode");
+    let output = Command::new(EXECUTABLE).arg("--snapshot").arg(&path).args([PLUGIN, tool]).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output.stdout).contains("\"msg\": \"the rehearsal failed\""), "{}", text(&output.stdout));
+    assert!(!path.exists());
 }

@@ -43,7 +43,8 @@ pub fn send(fd: c_int, message: &[u8]) -> Result<c_int> {
 pub type Buffer = MaybeUninit<[u8; DATAGRAM]>;
 
 pub fn recv(fd: c_int, timeout_ms: f64) -> Result<Vec<u8>> {
-    recv_into(&mut Buffer::uninit(), fd, timeout_ms).map(<[u8]>::to_vec)
+    // Not on the stack, where each page of it would be touched (by the compiler's probes) and thus made.
+    recv_into(&mut Box::<[u8; DATAGRAM]>::new_uninit(), fd, timeout_ms).map(<[u8]>::to_vec)
 }
 
 /// One datagram, whole. Asks before it waits: netlink has mostly answered by the time a request was sent.

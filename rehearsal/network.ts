@@ -1,0 +1,187 @@
+// The kernel's end of netlink, as far as an ADD and a DEL look at it: links and addresses, and elements of nf_tables, whose
+// constant rules are there already.
+
+import { ENODEV, ENOENT, ETIMEDOUT } from "../src/errno.ts";
+import { type Host, OWN_NETNS } from "../src/host.ts";
+import { i32, writer } from "../src/netlink/codec.ts";
+import { type Address, getAddr, newAddr } from "../src/netlink/if-addr.ts";
+import { delLink, getLink, IF_OPER_UP, type Link, newLink } from "../src/netlink/if-link.ts";
+import {
+  type Message,
+  NLM_F_ACK,
+  NLM_F_CREATE,
+  NLM_F_MULTI,
+  NLMSG_DONE,
+  NLMSG_ERROR,
+  type Request,
+  readMessages,
+  request,
+  writeMessage,
+} from "../src/netlink/message.ts";
+import {
+  type Element,
+  getChain,
+  getGen,
+  getRule,
+  getSetElem,
+  newChain,
+  newRule,
+  newSetElem,
+} from "../src/netlink/nf-tables.ts";
+import { getRoute, newRoute, RTN_LOCAL } from "../src/netlink/rtnetlink.ts";
+import { NETLINK_NETFILTER } from "../src/netlink/socket.ts";
+
+/** The namespace that calls are made in. */
+const HOST = 0;
+const error = request("NLMSG_ERROR", NLMSG_ERROR, i32);
+const done = request("NLMSG_DONE", NLMSG_DONE, i32);
+
+function datagram<T>(what: Request<T>, value: T, seq = 0, flags = 0): Uint8Array {
+  const out = writer();
+  writeMessage(out, what, flags, seq, value);
+  return out.bytes.slice(0, out.at);
+}
+
+/** A list as the kernel sends it. */
+function dump<T>(what: Request<T>, values: readonly T[], seq: number): Uint8Array[] {
+  const parts = values.map((value) => datagram(what, value, seq, NLM_F_MULTI));
+  return [...parts, datagram(done, 0, seq, NLM_F_MULTI)];
+}
+
+function bodyOf<T>({ codec }: Request<T>, { bytes, start, end }: Message): T {
+  return codec.read(bytes, start, end);
+}
+
+interface Socket {
+  readonly namespace: number;
+  readonly netfilter: boolean;
+  /** What it has not received yet. */
+  readonly queue: Uint8Array[];
+  listens: boolean;
+}
+
+export class Network {
+  readonly #descriptor: () => number;
+  readonly #numberOf: (netns: number) => number;
+  readonly #sockets = new Map<number, Socket>();
+  #links: { readonly namespace: number; readonly link: Link }[] = [];
+  #indexes = 1;
+  readonly #addresses: Address[] = [];
+  readonly #elements = new Map<string, Element>();
+
+  /** `descriptor` gives the next free one; `numberOf` tells one container's namespace from another's, from 1 to 255. */
+  constructor(descriptor: () => number, numberOf: (netns: number) => number) {
+    this.#descriptor = descriptor;
+    this.#numberOf = numberOf;
+  }
+
+  #announce(what: Request<Link>, link: Link): void {
+    for (const { listens, queue } of this.#sockets.values()) if (listens) queue.push(datagram(what, link));
+  }
+
+  /** What a request is answered with, other than with success. */
+  #answerRoute(namespace: number, message: Message): Uint8Array[] | undefined {
+    const { type, flags, seq } = message;
+    switch (type) {
+      case getLink.type: {
+        const { index, ifname } = bodyOf(getLink, message);
+        const found = this.#links.find(
+          ({ namespace: its, link }) => its === namespace && (link.index === index || link.ifname === ifname),
+        );
+        return [found === undefined ? datagram(error, -ENODEV, seq) : datagram(newLink, found.link, seq)];
+      }
+      case newLink.type:
+        if (flags & NLM_F_CREATE) this.#make(namespace, bodyOf(newLink, message));
+        // The container's end is set up, so that the host's passes packets.
+        else if (namespace !== HOST) this.#announce(newLink, this.#links.at(-1)!.link);
+        return undefined;
+      case delLink.type: {
+        const { index } = bodyOf(delLink, message);
+        for (const { link } of this.#links) if (link.index === index) this.#announce(delLink, link);
+        this.#links = this.#links.filter(({ link }) => link.index !== index);
+        return undefined;
+      }
+      case newAddr.type:
+        if (namespace === HOST) this.#addresses.push(bodyOf(newAddr, message));
+        return undefined;
+      case getAddr.type: {
+        const { family } = bodyOf(getAddr, message);
+        const found = this.#addresses.filter((each) => namespace === HOST && each.family === family);
+        return dump(newAddr, found, seq);
+      }
+      case getRoute.type:
+        return [datagram(newRoute, { type: RTN_LOCAL }, seq)];
+      default:
+        return undefined;
+    }
+  }
+
+  #answerNetfilter(message: Message): Uint8Array[] | undefined {
+    const { type, seq } = message;
+    switch (type) {
+      case getChain.type:
+        return [datagram(newChain, { name: "any", use: 2 }, seq)];
+      case getRule.type:
+        return dump(newRule, [{ chain: "any" }], seq);
+      case getGen.type:
+        return [datagram(getGen, { id: 1 }, seq)];
+      case newSetElem.type:
+        for (const element of bodyOf(newSetElem, message).elements!)
+          this.#elements.set(String(element.key?.value), element);
+        return undefined;
+      case getSetElem.type: {
+        const key = bodyOf(getSetElem, message).elements?.[0]?.key?.value;
+        const element = this.#elements.get(String(key));
+        if (element === undefined) return [datagram(error, -ENOENT, seq)];
+        return [datagram(newSetElem, { elements: [element] }, seq)];
+      }
+      default:
+        return undefined;
+    }
+  }
+
+  /** Makes a link, and the container's end of a pair first. */
+  #make(namespace: number, { linkinfo, ...made }: Link): void {
+    const index = ++this.#indexes;
+    if (linkinfo?.kind === "veth") {
+      const { netNsFd, ...peer } = linkinfo.data!.peer!;
+      this.#links.push({ namespace: this.#numberOf(netNsFd!), link: { ...peer, index, link: index } });
+    }
+    const { slaveinfo: _, ...link } = made; // its attribute is that of `linkinfo`
+    const address = made.address ?? new Uint8Array([2, 0, 0, 0, 0, index]);
+    const common = { ...link, index, link: index, address, operstate: IF_OPER_UP };
+    this.#links.push({ namespace, link: { ...common, linkinfo: { kind: linkinfo!.kind } } });
+  }
+
+  readonly calls = {
+    socket: (netns, _family, _type, protocol) => {
+      const fd = this.#descriptor();
+      const namespace = netns === OWN_NETNS ? HOST : this.#numberOf(netns);
+      const netfilter = protocol === NETLINK_NETFILTER;
+      this.#sockets.set(fd, { namespace, netfilter, queue: [], listens: false });
+      return fd;
+    },
+    bind: (fd) => {
+      this.#sockets.get(fd)!.listens = true;
+      return 0;
+    },
+    setsockopt: () => 0,
+    /** SO_NETNS_COOKIE. */
+    getsockopt: (fd) => new Uint8Array([this.#sockets.get(fd)!.namespace + 1, 0, 0, 0, 0, 0, 0, 0]),
+    send: (fd, bytes) => {
+      const { namespace, netfilter, queue } = this.#sockets.get(fd)!;
+      for (const message of readMessages(bytes)) {
+        const answers = netfilter ? this.#answerNetfilter(message) : this.#answerRoute(namespace, message);
+        if (answers !== undefined) queue.push(...answers);
+        else if (message.flags & NLM_F_ACK) queue.push(datagram(error, 0, message.seq));
+      }
+      return bytes.length;
+    },
+    recv: (fd) => this.#sockets.get(fd)!.queue.shift() ?? -ETIMEDOUT,
+    sendFromChild: (fd, message) => {
+      this.calls.send(fd, message);
+      return this.#descriptor();
+    },
+    poll: () => 0,
+  } satisfies Partial<Host>;
+}
