@@ -3,7 +3,7 @@
 
 import { ENODEV, ENOENT, ETIMEDOUT } from "../src/errno.ts";
 import { type Host, OWN_NETNS } from "../src/host.ts";
-import { i32, writer } from "../src/netlink/codec.ts";
+import { i32, struct, u32, written } from "../src/netlink/codec.ts";
 import { type Address, getAddr, newAddr } from "../src/netlink/if-addr.ts";
 import { delLink, getLink, IF_OPER_UP, type Link, newLink } from "../src/netlink/if-link.ts";
 import {
@@ -33,13 +33,19 @@ import { NETLINK_NETFILTER } from "../src/netlink/socket.ts";
 
 /** The namespace that calls are made in. */
 const HOST = 0;
-const error = request("NLMSG_ERROR", NLMSG_ERROR, i32);
+const NLM_F_CAPPED = 0x100;
+// struct nlmsgerr: what follows the errno is the request's header.
+const nlmsgerr = struct({ errno: i32, length: u32, typeAndFlags: u32, seq: u32, pid: u32 });
+const error = request("NLMSG_ERROR", NLMSG_ERROR, nlmsgerr);
 const done = request("NLMSG_DONE", NLMSG_DONE, i32);
 
 function datagram<T>(what: Request<T>, value: T, seq = 0, flags = 0): Uint8Array {
-  const out = writer();
-  writeMessage(out, what, flags, seq, value);
-  return out.bytes.slice(0, out.at);
+  return written((bytes) => writeMessage(bytes, 0, what, flags, seq, value));
+}
+
+/** An acknowledgement, or the errno in its place. */
+function answer({ seq }: Message, errno = 0): Uint8Array {
+  return datagram(error, { errno: -errno, seq }, seq, NLM_F_CAPPED);
 }
 
 /** A list as the kernel sends it. */
@@ -88,7 +94,7 @@ export class Network {
         const found = this.#links.find(
           ({ namespace: its, link }) => its === namespace && (link.index === index || link.ifname === ifname),
         );
-        return [found === undefined ? datagram(error, -ENODEV, seq) : datagram(newLink, found.link, seq)];
+        return [found === undefined ? answer(message, ENODEV) : datagram(newLink, found.link, seq)];
       }
       case newLink.type:
         if (flags & NLM_F_CREATE) this.#make(namespace, bodyOf(newLink, message));
@@ -132,7 +138,7 @@ export class Network {
       case getSetElem.type: {
         const key = bodyOf(getSetElem, message).elements?.[0]?.key?.value;
         const element = this.#elements.get(String(key));
-        if (element === undefined) return [datagram(error, -ENOENT, seq)];
+        if (element === undefined) return [answer(message, ENOENT)];
         return [datagram(newSetElem, { elements: [element] }, seq)];
       }
       default:
@@ -173,7 +179,7 @@ export class Network {
       for (const message of readMessages(bytes)) {
         const answers = netfilter ? this.#answerNetfilter(message) : this.#answerRoute(namespace, message);
         if (answers !== undefined) queue.push(...answers);
-        else if (message.flags & NLM_F_ACK) queue.push(datagram(error, 0, message.seq));
+        else if (message.flags & NLM_F_ACK) queue.push(answer(message));
       }
       return bytes.length;
     },
