@@ -2,7 +2,7 @@
 
 import { NetlinkError } from "../errors.ts";
 import { equalIp, type Ip, lastIp, type Prefix, parsePrefix } from "../net/ip.ts";
-import { getAddr, IFA_F_NODAD, newAddr } from "../netlink/if-addr.ts";
+import { getPrefix, IFA_F_NODAD, newAddr } from "../netlink/if-addr.ts";
 import type { Link } from "../netlink/if-link.ts";
 import { NLM_F_CREATE, NLM_F_EXCL } from "../netlink/message.ts";
 import type { Session, Where } from "./session.ts";
@@ -23,7 +23,7 @@ export function samePrefix(a: Prefix, b: Prefix): boolean {
 export function listAddresses(session: Session, where: Where, link: Link, like: Ip): Prefix[] {
   const request = { family: family(like), index: link.index! };
   const found: Prefix[] = [];
-  for (const each of session.route(where).dump(`list the addresses of ${link.ifname}`, getAddr, request)) {
+  for (const each of session.route(where).dump(`list the addresses of ${link.ifname}`, getPrefix, request)) {
     const ip = each.local ?? each.address;
     // Kernels before 4.20 do not filter by link.
     if (each.index === link.index && ip !== undefined) found.push({ ip, length: each.prefixlen! });

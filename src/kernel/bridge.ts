@@ -4,7 +4,7 @@
 import { EEXIST } from "../errno.ts";
 import { CniError, Code, NetlinkError } from "../errors.ts";
 import { parseMac } from "../net/mac.ts";
-import { IFF_PROMISC, IFF_UP, type Link, newLink } from "../netlink/if-link.ts";
+import { type Device, IFF_PROMISC, IFF_UP, newLink } from "../netlink/if-link.ts";
 import { NLM_F_CREATE, NLM_F_EXCL } from "../netlink/message.ts";
 import type { Difference } from "./difference.ts";
 import type { Session } from "./session.ts";
@@ -28,7 +28,7 @@ function maskOf({ groupFwdMask }: BridgeStep): { readonly groupFwdMask?: number 
 }
 
 /** The bridge's mask as the kernel tells it. */
-function groupFwdMaskOf(link: Link): number | undefined {
+function groupFwdMaskOf(link: Device): number | undefined {
   return link.linkinfo?.kind === "bridge" ? link.linkinfo.data?.groupFwdMask : undefined;
 }
 
@@ -54,8 +54,8 @@ function create(session: Session, step: BridgeStep): void {
 }
 
 /** The bridge's link. Throws where the name belongs to something else. */
-export function findBridge(session: Session, name: string): Link | undefined {
-  const link = session.findLink("host", name);
+export function findBridge(session: Session, name: string): Device | undefined {
+  const link = session.findDevice("host", name);
   if (link !== undefined && link.linkinfo?.kind !== "bridge") {
     throw new CniError(Code.kernelRefused, `"${name}" already exists but is not a bridge`);
   }

@@ -16,7 +16,7 @@ export interface CarrierStep {
 const DEADLINE_MS = 5_000;
 
 function findOperstate(session: Session, { name }: CarrierStep): number | undefined {
-  return session.findHead("host", name)?.operstate;
+  return session.findOperstate("host", name);
 }
 
 /**

@@ -20,7 +20,7 @@ import { NLM_F_APPEND, NLM_F_CREATE, NLM_F_EXCL } from "../netlink/message.ts";
 import { Batch } from "../netlink/nf-batch.ts";
 import {
   type Expression,
-  getChain,
+  getChainUse,
   getRule,
   NF_ACCEPT,
   NF_INET_POST_ROUTING,
@@ -64,7 +64,7 @@ export function chainCommentStart(networkName: string): string {
 /** How many rules and elements use a chain; undefined where there is none. */
 function useOf(session: Session, name: string): number | undefined {
   const query = { ...here, name };
-  return session.netfilter().get(`look up chain ${name}`, getChain, query, [ENOENT])?.use;
+  return session.netfilter().get(`look up chain ${name}`, getChainUse, query, [ENOENT])?.use;
 }
 
 /**

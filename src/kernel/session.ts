@@ -6,10 +6,13 @@ import { CniError, Code, HostError } from "../errors.ts";
 import { type Host, OWN_NETNS } from "../host.ts";
 import {
   AF_UNSPEC,
+  type Device,
+  getDevice,
   getLink,
   getLinkHead,
+  getLinkIndex,
   type Link,
-  type LinkHead,
+  type LinkQuery,
   RTNLGRP_LINK,
 } from "../netlink/if-link.ts";
 import type { Request } from "../netlink/message.ts";
@@ -32,7 +35,7 @@ export class Session {
   readonly #routes: { [W in Where]?: Socket } = {};
   #netfilter: Socket | undefined;
   #announcements: Socket | undefined;
-  readonly #links = new Map<string, Link>();
+  readonly #links = new Map<string, Device>();
   readonly #indexes = new Map<string, number>();
 
   /** `netns`: descriptor of the container's namespace; undefined where it is gone. */
@@ -96,8 +99,17 @@ export class Session {
 
   /** The link of that name, or undefined. */
   findLink(where: Where, ifname: string): Link | undefined {
+    return this.#find(where, ifname, getLink);
+  }
+
+  /** The same as far as a bridge is concerned: read in half the time. */
+  findDevice(where: Where, ifname: string): Device | undefined {
+    return this.#find(where, ifname, getDevice);
+  }
+
+  #find<L extends Device>(where: Where, ifname: string, what: Request<LinkQuery, L>): L | undefined {
     const request = { family: AF_UNSPEC, ifname };
-    const link = this.route(where).get(`look up ${ifname} (${where})`, getLink, request, [ENODEV]);
+    const link = this.route(where).get(`look up ${ifname} (${where})`, what, request, [ENODEV]);
     const key = `${where} ${ifname}`;
     if (link === undefined) {
       this.#links.delete(key);
@@ -120,8 +132,13 @@ export class Session {
   }
 
   /** The link of that name, which must be there, as it was when last looked up: its index and kind do not change. */
-  link(where: Where, ifname: string): Link {
-    return this.#links.get(`${where} ${ifname}`) ?? this.findLink(where, ifname) ?? vanished(where, ifname);
+  link(where: Where, ifname: string): Device {
+    return this.#links.get(`${where} ${ifname}`) ?? this.findDevice(where, ifname) ?? vanished(where, ifname);
+  }
+
+  /** The link of that name, which must be there, as it is now and with all that is read of links. */
+  wholeLink(where: Where, ifname: string): Link {
+    return this.findLink(where, ifname) ?? vanished(where, ifname);
   }
 
   /** The index of the link of that name, which must be there: the same by a shorter way. */
@@ -129,14 +146,16 @@ export class Session {
     const key = `${where} ${ifname}`;
     const known = this.#indexes.get(key);
     if (known !== undefined) return known;
-    const { index } = this.findHead(where, ifname) ?? vanished(where, ifname);
-    this.#indexes.set(key, index!);
-    return index!;
+    const request = { family: AF_UNSPEC, ifname };
+    const index = this.route(where).get(`look up ${ifname} (${where})`, getLinkIndex, request, [ENODEV]);
+    if (index === undefined) vanished(where, ifname);
+    this.#indexes.set(key, index);
+    return index;
   }
 
-  /** Index and operational state of the link of that name, or undefined. */
-  findHead(where: Where, ifname: string): LinkHead | undefined {
+  /** Operational state of the link of that name, or undefined where there is none. */
+  findOperstate(where: Where, ifname: string): number | undefined {
     const request = { family: AF_UNSPEC, ifname };
-    return this.route(where).get(`look up ${ifname} (${where})`, getLinkHead, request, [ENODEV]);
+    return this.route(where).get(`look up ${ifname} (${where})`, getLinkHead, request, [ENODEV])?.operstate;
   }
 }

@@ -55,7 +55,7 @@ function find(session: Session, name: string): Link | undefined {
 
 export function apply(session: Session, step: VlanGatewayStep): void {
   if (find(session, step.name) === undefined) create(session, step);
-  const link = session.link("host", step.name);
+  const link = session.wholeLink("host", step.name);
   // Always, and not only by whoever made the pair: that process may have been killed before it came to this.
   const port = link.link === undefined ? undefined : session.findLinkByIndex("host", link.link)?.ifname;
   if (port !== undefined) {

@@ -48,7 +48,7 @@ function rangeInfo({ first, last }: VlanRange): VlanInfo[] {
 
 /** A bridge that was made without VLAN filtering carries the tags but keeps nobody apart. */
 function filter(session: Session, bridge: string): number {
-  const link = session.link("host", bridge);
+  const link = session.wholeLink("host", bridge);
   const data = link.linkinfo?.kind === "bridge" ? link.linkinfo.data : undefined;
   if (data?.vlanFiltering !== 1) {
     session.warnings.push(`bridge "${bridge}" existed without VLAN filtering; it is switched on`);

@@ -4,7 +4,17 @@
 // that no row names are skipped; `undefined` means "not sent", and nothing is sent unasked; the output follows the
 // order of the table. Layout: include/uapi/linux/netlink.h.
 
-import { align, type Codec, get16, type Infer, type Part, type Struct, str } from "./codec.ts";
+import {
+  align,
+  type Codec,
+  get16,
+  type Infer,
+  type Part,
+  type Reader,
+  refuseHeader,
+  type Struct,
+  str,
+} from "./codec.ts";
 
 const NLA_HDRLEN = 4;
 const NLA_F_NESTED = 0x8000;
@@ -99,6 +109,17 @@ export function body<H, A>(header: Struct<H>, attributes: Part<A>): Codec<H & A>
       header.readInto(bytes, start, end, result);
       attributes.readInto(bytes, start + from, end, result);
       return result as H & A;
+    },
+  };
+}
+
+/** The attributes of a message body whose header is not read. */
+export function behind<A>({ size }: Struct<unknown>, attributes: Reader<A>): Reader<A> {
+  const from = align(size);
+  return {
+    read(bytes, start, end) {
+      if (end - start < size) refuseHeader(end - start, size);
+      return attributes.read(bytes, start + from, end);
     },
   };
 }

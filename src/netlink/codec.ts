@@ -2,19 +2,22 @@
 // attributes.ts composes them to tables; neither knows of messages. Host order is little endian on every target we
 // build for.
 
-export interface Codec<T> {
+export interface Reader<T> {
+  /** Reads what lies in [start, end) of `bytes`; throws RangeError when it does not fit. */
+  read(bytes: Uint8Array, start: number, end: number): T;
+}
+
+export interface Codec<T> extends Reader<T> {
   /**
    * Writes the value from `at` on, over zeros, and returns where it ends. What lies beyond the end of `bytes` is lost, and
    * the end tells: see `written`.
    */
   write(bytes: Uint8Array, at: number, value: T): number;
-  /** Reads what lies in [start, end) of `bytes`; throws RangeError when it does not fit. */
-  read(bytes: Uint8Array, start: number, end: number): T;
   /** The attribute holds attributes: NLA_F_NESTED is set on it. */
   readonly nested?: true;
 }
 
-export type Infer<C> = C extends Codec<infer T> ? T : never;
+export type Infer<C> = C extends Reader<infer T> ? T : never;
 
 // #define NLA_ALIGN(len) (((len) + NLA_ALIGNTO - 1) & ~(NLA_ALIGNTO - 1))
 export function align(length: number): number {
@@ -40,7 +43,7 @@ export function encode<T>(codec: Codec<T>, value: T): Uint8Array {
 }
 
 /** The value of bytes that hold nothing else. */
-export function decode<T>(codec: Codec<T>, bytes: Uint8Array): T {
+export function decode<T>(codec: Reader<T>, bytes: Uint8Array): T {
   return codec.read(bytes, 0, bytes.length);
 }
 
@@ -61,7 +64,7 @@ function fixed<T>(size: number, write: Fixed<T>["write"], get: Fixed<T>["get"]):
   };
 }
 
-export function set16(bytes: Uint8Array, at: number, value: number): number {
+function set16(bytes: Uint8Array, at: number, value: number): number {
   bytes[at] = value;
   bytes[at + 1] = value >> 8;
   return at + 2;
@@ -163,6 +166,11 @@ export interface Part<T> extends Codec<T> {
   readInto(bytes: Uint8Array, start: number, end: number, result: Record<string, unknown>): void;
 }
 
+/** Throws RangeError for a header that is longer than what is there. */
+export function refuseHeader(length: number, size: number): never {
+  throw new RangeError(`${length} bytes where a header of ${size} was expected`);
+}
+
 type Fields = Record<string, Fixed<number>>;
 type StructOf<F extends Fields> = { readonly [K in keyof F]?: number };
 export type Struct<T> = Part<T> & { readonly size: number };
@@ -195,8 +203,7 @@ export function struct<F extends Fields>(fields: F): Struct<StructOf<F>> {
       return result as StructOf<F>;
     },
     readInto(bytes, start, end, result) {
-      if (end - start < size)
-        throw new RangeError(`${end - start} bytes where a header of ${size} was expected`);
+      if (end - start < size) refuseHeader(end - start, size);
       for (let i = 0; i < count; i++) result[keys[i]!] = gets[i]!(bytes, start + offsets[i]!);
     },
   };

@@ -11,8 +11,9 @@ export const IFA_F_TENTATIVE = 0x40;
 /** Multicast group of announcements of IPv6 addresses. */
 export const RTNLGRP_IPV6_IFADDR = 9;
 
+const ifaddrmsg = struct({ family: u8, prefixlen: u8, flags: u8, scope: u8, index: u32 });
 export const address = body(
-  struct({ family: u8, prefixlen: u8, flags: u8, scope: u8, index: u32 }),
+  ifaddrmsg,
   attrs({
     address: [1, bytes], // IFA_ADDRESS
     local: [2, bytes], // IFA_LOCAL
@@ -25,3 +26,10 @@ export type Address = Infer<typeof address>;
 export const newAddr = request("RTM_NEWADDR", 20, address);
 export const delAddr = request("RTM_DELADDR", 21, address);
 export const getAddr = request("RTM_GETADDR", 22, address);
+/** The same without flags and lifetimes. */
+export const getPrefix = request(
+  "RTM_GETADDR",
+  22,
+  address,
+  body(ifaddrmsg, attrs({ address: [1, bytes], local: [2, bytes] })), // IFA_ADDRESS, IFA_LOCAL
+);

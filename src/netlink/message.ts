@@ -2,7 +2,7 @@
 // Layout: include/uapi/linux/netlink.h.
 
 import { attrs } from "./attributes.ts";
-import { align, type Codec, get16, get32, set16, set32, str, u32 } from "./codec.ts";
+import { align, type Codec, get16, get32, type Reader, set32, str, u32 } from "./codec.ts";
 
 export const NLM_F_REQUEST = 0x1;
 export const NLM_F_MULTI = 0x2;
@@ -22,18 +22,27 @@ export const NLMSG_DONE = 3;
 const NLMSG_HDRLEN = 16;
 
 /** A message type with the layout of its body; `name` is the kernel's, for errors and traces. */
-export interface Request<T> {
+export interface Request<T, A = T> {
   readonly name: string;
   readonly type: number;
   readonly codec: Codec<T>;
+  /** What is read of an answer that is an object: less than there is, where little is needed. */
+  readonly answer: Reader<A>;
 }
 
 /** Every message type of the tables, in the order of their files. */
 export const requests: Request<unknown>[] = [];
 
-export function request<T>(name: string, type: number, codec: Codec<T>): Request<T> {
-  const row = { name, type, codec };
-  requests.push(row as Request<unknown>);
+export function request<T>(name: string, type: number, codec: Codec<T>): Request<T>;
+export function request<T, A>(name: string, type: number, codec: Codec<T>, answer: Reader<A>): Request<T, A>;
+export function request(
+  name: string,
+  type: number,
+  codec: Codec<unknown>,
+  answer: Reader<unknown> = codec,
+): Request<unknown> {
+  const row = { name, type, codec, answer };
+  requests.push(row);
   return row;
 }
 
@@ -51,15 +60,14 @@ export interface Message {
 export function writeMessage<T>(
   bytes: Uint8Array,
   at: number,
-  what: Request<T>,
+  what: Request<T, unknown>,
   flags: number,
   seq: number,
   value: T,
 ): number {
   const length = what.codec.write(bytes, at + NLMSG_HDRLEN, value) - at;
   set32(bytes, at, length);
-  set16(bytes, at + 4, what.type);
-  set16(bytes, at + 6, flags);
+  set32(bytes, at + 4, what.type | (flags << 16));
   set32(bytes, at + 8, seq);
   return at + align(length);
 }

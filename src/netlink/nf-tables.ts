@@ -1,7 +1,7 @@
 // nf_tables: struct nfgenmsg and NFTA_* attributes, include/uapi/linux/netfilter/{nfnetlink,nf_tables}.h.
 // Numbers inside nf_tables attributes are big endian.
 
-import { attrs, body, list, tagged } from "./attributes.ts";
+import { attrs, behind, body, list, tagged } from "./attributes.ts";
 import { bytes, type Infer, i32be, str, struct, u8, u16be, u32be, u64be } from "./codec.ts";
 import { request } from "./message.ts";
 
@@ -112,6 +112,7 @@ const chain = body(
     userdata: [12, bytes], // NFTA_CHAIN_USERDATA
   }),
 );
+const chainUse = behind(nfgenmsg, attrs({ use: [6, u32be] })); // NFTA_CHAIN_USE
 const rule = body(
   nfgenmsg,
   attrs({
@@ -182,10 +183,12 @@ export const batchEnd = request("NFNL_MSG_BATCH_END", 17, batch);
 export const newTable = request("NFT_MSG_NEWTABLE", nft(0), table);
 export const newChain = request("NFT_MSG_NEWCHAIN", nft(3), chain);
 export const getChain = request("NFT_MSG_GETCHAIN", nft(4), chain);
+/** How many rules and elements use a chain. */
+export const getChainUse = request("NFT_MSG_GETCHAIN", nft(4), chain, chainUse);
 export const delChain = request("NFT_MSG_DELCHAIN", nft(5), chain);
 export const newRule = request("NFT_MSG_NEWRULE", nft(6), rule);
 export const getRule = request("NFT_MSG_GETRULE", nft(7), rule);
-export const getRuleHead = request("NFT_MSG_GETRULE", nft(7), ruleHead);
+export const getRuleHead = request("NFT_MSG_GETRULE", nft(7), rule, ruleHead);
 export const delRule = request("NFT_MSG_DELRULE", nft(8), rule);
 export const newSet = request("NFT_MSG_NEWSET", nft(9), set);
 export const newSetElem = request("NFT_MSG_NEWSETELEM", nft(12), elements);

@@ -66,9 +66,8 @@ export const newRoute = request("RTM_NEWROUTE", 24, route);
 export const getRoute = request("RTM_GETROUTE", 26, route);
 
 /** The routes of a dump that are default ones; of each other, as there can be very many, no more is read than that. */
-export const getDefaultRoute = request<KernelRoute | undefined>("RTM_GETROUTE", 26, {
-  write: (bytes, at, value) => route.write(bytes, at, value ?? {}),
-  read(bytes, start, end) {
+export const getDefaultRoute = request("RTM_GETROUTE", 26, route, {
+  read(bytes, start, end): KernelRoute | undefined {
     const dstLen = u8.read(bytes, start + 1, Math.min(start + 2, end));
     return dstLen === 0 ? route.read(bytes, start, end) : undefined;
   },

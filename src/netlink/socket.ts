@@ -107,7 +107,7 @@ export class Socket {
   }
 
   /** Sends and returns what the kernel says, success or not. For requests whose refusal is expected. */
-  try<T>(what: Request<T>, value: T, flags = 0): Answer {
+  try<T>(what: Request<T, unknown>, value: T, flags = 0): Answer {
     this.#send(what.name, this.#encode(what, value, NLM_F_REQUEST | NLM_F_ACK | flags));
     const datagram = this.#datagram();
     let answer = AGREED;
@@ -121,19 +121,19 @@ export class Socket {
   }
 
   /** Sends and throws NetlinkError unless the kernel agrees. `purpose` completes "cannot …" for the error's text. */
-  ack<T>(purpose: string, what: Request<T>, value: T, flags = 0): void {
+  ack<T>(purpose: string, what: Request<T, unknown>, value: T, flags = 0): void {
     const answer = this.try(what, value, flags);
     if (answer.errno !== 0) throw new NetlinkError(answer.errno, `cannot ${purpose}`, answer.extack);
   }
 
   /** The object asked for, or undefined where the kernel answers with one of `absent` (ENODEV, ENOENT, …). */
-  get<T>(purpose: string, what: Request<T>, value: T, absent: readonly number[]): T | undefined {
-    let found: T | undefined;
+  get<T, A>(purpose: string, what: Request<T, A>, value: T, absent: readonly number[]): A | undefined {
+    let found: A | undefined;
     let answer = AGREED;
     // Without NLM_F_ACK the reply, or the error in its place, is all that comes.
     this.#exchange(what, value, NLM_F_REQUEST, (message) => {
       if (message.type === NLMSG_ERROR) answer = readAnswer(message);
-      else found = what.codec.read(message.bytes, message.start, message.end);
+      else found = what.answer.read(message.bytes, message.start, message.end);
       return true;
     });
     if (answer.errno !== 0 && !absent.includes(answer.errno)) {
@@ -146,9 +146,15 @@ export class Socket {
    * Every object that matches; none where the kernel answers with one of `absent`. What changes while it is read is
    * read again, unless `torn` says that a list with a gap is good enough.
    */
-  dump<T>(purpose: string, what: Request<T>, value: T, absent: readonly number[] = [], torn = false): T[] {
+  dump<T, A>(
+    purpose: string,
+    what: Request<T, A>,
+    value: T,
+    absent: readonly number[] = [],
+    torn = false,
+  ): A[] {
     for (let tries = 1; ; tries++) {
-      const found: T[] = [];
+      const found: A[] = [];
       let interrupted = false;
       let answer = AGREED;
       this.#exchange(what, value, NLM_F_REQUEST | NLM_F_DUMP, (message) => {
@@ -157,7 +163,7 @@ export class Socket {
           answer = readAnswer(message);
           return true;
         }
-        found.push(what.codec.read(message.bytes, message.start, message.end));
+        found.push(what.answer.read(message.bytes, message.start, message.end));
         return (message.flags & NLM_F_MULTI) === 0;
       });
       if (absent.includes(answer.errno)) return [];
@@ -201,11 +207,11 @@ export class Socket {
   }
 
   /** A request as bytes, to be acknowledged, for somebody else to send. */
-  encode<T>(what: Request<T>, value: T): Uint8Array {
+  encode<T>(what: Request<T, unknown>, value: T): Uint8Array {
     return this.#encode(what, value, NLM_F_REQUEST | NLM_F_ACK);
   }
 
-  #encode<T>(what: Request<T>, value: T, flags: number): Uint8Array {
+  #encode<T>(what: Request<T, unknown>, value: T, flags: number): Uint8Array {
     const seq = ++this.#seq;
     return written((bytes) => writeMessage(bytes, 0, what, flags, seq, value));
   }
@@ -218,7 +224,12 @@ export class Socket {
     return ok(this.#host.recv(this.fd, ANSWER_TIMEOUT_MS), "recv", "netlink") as Uint8Array;
   }
 
-  #exchange<T>(what: Request<T>, value: T, flags: number, last: (message: Message) => boolean): void {
+  #exchange<T>(
+    what: Request<T, unknown>,
+    value: T,
+    flags: number,
+    last: (message: Message) => boolean,
+  ): void {
     this.#send(what.name, this.#encode(what, value, flags));
     this.#receive(this.#datagram(), this.#seq, last);
   }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { attrs, body, list, tagged } from "../../src/netlink/attributes.ts";
+import { attrs, behind, body, list, tagged } from "../../src/netlink/attributes.ts";
 import { decode, encode, str, struct, u8, u16, u16be, u32, u32be } from "../../src/netlink/codec.ts";
 import { fromHex, toHex } from "../support/golden.ts";
 import { roundTrips } from "../support/round-trip.ts";
@@ -81,6 +81,16 @@ describe("body", () => {
     expect(decode(body(struct({ only: u32 }), attrs({ one: [1, u8] })), fromHex("09000000"))).toEqual({
       only: 9,
     });
+  });
+});
+
+describe("behind", () => {
+  const odd = behind(struct({ only: u8 }), attrs({ one: [1, u8] }));
+
+  it("reads the attributes and not the header, which must be there", () => {
+    expect(decode(odd, fromHex("09000000 05000100 07000000"))).toEqual({ one: 7 });
+    expect(decode(odd, fromHex("09"))).toEqual({});
+    expect(() => decode(odd, new Uint8Array())).toThrow("0 bytes where a header of 1 was expected");
   });
 });
 

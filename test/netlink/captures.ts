@@ -37,10 +37,10 @@ export function requestIn(name: string): Message {
 }
 
 /** Bodies of every message of one type among the answers, decoded. */
-export function answers<T>(name: string, what: Request<T>, answerType: number): T[] {
+export function answers<T, A>(name: string, what: Request<T, A>, answerType: number): A[] {
   return readMessages(golden(name).bytes)
     .filter(({ type }) => type === answerType)
-    .map((message) => decode(what.codec, bodyOf(message)));
+    .map((message) => decode(what.answer, bodyOf(message)));
 }
 
 export const NFT_MSG_NEWGEN = 10 * 256 + 15;

@@ -50,6 +50,18 @@ describe("answers of the kernel", () => {
     expect(link!.flags! & ifLink.IFF_PROMISC).toBe(ifLink.IFF_PROMISC);
   });
 
+  it("shows of a link no more than is asked", () => {
+    const { type } = ifLink.newLink;
+    const [device] = answers("bridge-get-answer", ifLink.getDevice, type);
+    expect(device).toMatchObject({ ifname: "br0", address: mac("02:00:00:00:00:01"), mtu: 1400 });
+    expect(device!.linkinfo).toEqual({ kind: "bridge", data: { groupFwdMask: 0 } });
+    expect(device!.flags! & ifLink.IFF_PROMISC).toBe(ifLink.IFF_PROMISC);
+    expect(answers("link-get-answer", ifLink.getDevice, type)[0]!.linkinfo?.kind).toBe("veth");
+    expect(answers("link-get-answer", ifLink.getLinkIndex, type)[0]).toBe(3);
+    const head = { ifname: "host0", operstate: ifLink.IF_OPER_UP };
+    expect(answers("link-get-answer", ifLink.getLinkHead, type)[0]).toEqual(head);
+  });
+
   it("shows addresses", () => {
     const found = answers("address-dump-answer", ifAddr.getAddr, ifAddr.newAddr.type);
     expect(found.map(({ address, prefixlen }) => `${formatIp(address!)}/${prefixlen}`)).toEqual([
@@ -58,6 +70,9 @@ describe("answers of the kernel", () => {
       expect.stringMatching(/^fe80::.*\/64$/),
     ]);
     expect(found[0]).toMatchObject({ local: ip("10.22.0.5"), broadcast: ip("10.22.255.255"), index: 2 });
+    const prefixes = answers("address-dump-answer", ifAddr.getPrefix, ifAddr.newAddr.type);
+    expect(found).toMatchObject(prefixes);
+    expect(prefixes[0]).toMatchObject({ local: ip("10.22.0.5"), prefixlen: 16, index: 2 });
     expect(found[1]!.flags32! & (ifAddr.IFA_F_NODAD | ifAddr.IFA_F_TENTATIVE)).toBe(ifAddr.IFA_F_NODAD);
   });
 
@@ -75,9 +90,9 @@ describe("answers of the kernel", () => {
   });
 
   it("shows the default route among others", () => {
-    const { codec } = rtnetlink.getDefaultRoute;
-    expect(decode(codec, bodyOf(requestIn("route-add-v6")))).toMatchObject({ gateway: ip("fd00::1") });
-    expect(decode(codec, bodyOf(requestIn("route-add-v4")))).toBeUndefined();
+    const { answer } = rtnetlink.getDefaultRoute;
+    expect(decode(answer, bodyOf(requestIn("route-add-v6")))).toMatchObject({ gateway: ip("fd00::1") });
+    expect(decode(answer, bodyOf(requestIn("route-add-v4")))).toBeUndefined();
   });
 
   it("shows the next hops of a route", () => {

@@ -23,6 +23,9 @@ export const requests = [ifAddr, ifBridge, ifLink, nfTables, rtnetlink].flatMap(
     .filter(isRequest),
 );
 
+/** What is read of them, and of the answers to them. */
+const readers = [...new Set(requests.flatMap(({ codec, answer }) => [codec, answer]))];
+
 /** Length of a message's header. */
 const HEADER = 16;
 
@@ -62,11 +65,11 @@ export class DecoderAttack {
     this.#attempt(() => {
       for (const message of readMessages(bytes)) {
         this.#attempt(() => readAnswer(message));
-        for (const { codec } of requests)
-          this.#attempt(() => codec.read(message.bytes, message.start, message.end));
+        for (const reader of readers)
+          this.#attempt(() => reader.read(message.bytes, message.start, message.end));
       }
     });
-    for (const { codec } of requests) this.#attempt(() => decode(codec, bytes));
+    for (const reader of readers) this.#attempt(() => decode(reader, bytes));
   }
 
   /** Decodes mutations of every capture, `rounds` of each. */
