@@ -57,9 +57,8 @@ export function attrs<R extends Rows>(rows: R): Part<Values<R>> {
   const codecs = Object.values(rows).map(([, codec]) => codec);
   const flaggedTypes = Object.values(rows).map(([type, codec]) => flagged(type, codec));
   // Most attributes of a link interest nobody. By type: the first row's index, and by row the next one's of its type.
-  const first: number[] = Array.from({ length: Math.max(-1, ...types) + 1 }, (_, type) =>
-    types.indexOf(type),
-  );
+  const first: number[] = [];
+  for (let type = 0, last = Math.max(...types); type <= last; type++) first.push(types.indexOf(type));
   const next = types.map((type, row) => types.indexOf(type, row + 1));
   const known = first.length;
   return {

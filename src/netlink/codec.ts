@@ -129,8 +129,6 @@ export const u64be = fixed<bigint>(
   (bytes, at) => (BigInt(get32be(bytes, at) >>> 0) << 32n) | BigInt(get32be(bytes, at + 4) >>> 0),
 );
 
-const characters = Array.from({ length: 256 }, (_, byte) => String.fromCharCode(byte));
-
 /** A text of ASCII characters with its terminating NUL (NLA_NUL_STRING); bytes above 127 are kept one for one. */
 export const str: Codec<string> = {
   write(bytes, at, value) {
@@ -139,13 +137,9 @@ export const str: Codec<string> = {
     return at + length + 1;
   },
   read(bytes, start, end) {
-    let text = "";
-    for (let at = start; at < end; at++) {
-      const byte = bytes[at]!;
-      if (byte === 0) break;
-      text += characters[byte];
-    }
-    return text;
+    const nul = bytes.indexOf(0, start);
+    const stop = nul < 0 || nul > end ? end : nul;
+    return Reflect.apply(String.fromCharCode, undefined, bytes.subarray(start, stop));
   },
 };
 
