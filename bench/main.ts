@@ -9,6 +9,7 @@ import { countCalls, countInstructions, installedBytes } from "./counts.ts";
 import { BUILD } from "./jobs.ts";
 import { describeMachine } from "./machine.ts";
 import * as measure from "./measure.ts";
+import { repeatedRounds } from "./quiet.ts";
 import { writeReport } from "./report.ts";
 import type { Counted, Results } from "./results.ts";
 import { median } from "./statistics.ts";
@@ -105,6 +106,7 @@ async function main(): Promise<void> {
   const results: Results = {
     quick,
     machine,
+    repeatedRounds: repeatedRounds(),
     startUp,
     plain,
     masq,

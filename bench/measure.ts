@@ -3,6 +3,7 @@
 
 import { type Contender, compete, type Entrant, floor, GATEWAY, ours, reference } from "./contenders.ts";
 import { type Job, type Ran, run } from "./jobs.ts";
+import { quietRounds } from "./quiet.ts";
 
 /** Longer than the kernel needs to free a deleted link and deleted rules. */
 const SETTLE_MS = 40;
@@ -21,51 +22,55 @@ interface Turn {
   readonly job: Job;
 }
 
+interface Taken extends Turn {
+  readonly ran: Ran;
+}
+
 /** The turns of round `round`, begun by another entrant than the round before. */
 function rotate(entrants: readonly Entrant[], round: number): Entrant[] {
   return entrants.map((_, at) => entrants[(at + round) % entrants.length]!);
 }
 
-function series(turns: readonly Turn[], ran: readonly Ran[]): Series[] {
+function series(all: readonly Taken[]): Series[] {
   const found = new Map<string, Series>();
-  ran.forEach(({ ns, rssKb }, at) => {
-    const { entrant, what } = turns[at]!;
+  for (const { entrant, what, ran } of all) {
+    const { ns, rssKb } = ran;
     const key = `${entrant.contender.label} ${what}`;
     const one = found.get(key) ?? { contender: entrant.contender.label, what, ns: [], rssKb: [] };
     one.ns.push(ns);
     one.rssKb.push(rssKb);
     found.set(key, one);
-  });
+  }
   return [...found.values()];
 }
 
-function perform(turns: readonly Turn[]): Series[] {
-  return series(turns, run(turns.map(({ job }) => job)));
+function perform(turns: readonly Turn[]): Taken[] {
+  return run(turns.map(({ job }) => job)).map((ran, at) => ({ ...turns[at]!, ran }));
+}
+
+/** So many rounds, in each of which every entrant makes the calls that `jobs` names. */
+function inRounds(
+  entrants: readonly Entrant[],
+  rounds: number,
+  jobs: (entrant: Entrant) => readonly (readonly [what: string, job: Job])[],
+): Series[] {
+  const turnsOf = (entrant: Entrant): Turn[] => jobs(entrant).map(([what, job]) => ({ entrant, what, job }));
+  return series(quietRounds(rounds, (round) => perform(rotate(entrants, round).flatMap(turnsOf))));
 }
 
 export function startUp(rounds: number): Promise<Series[]> {
-  return compete([reference(), floor(), ours()], 0, (entrants) => {
-    const turns: Turn[] = [];
-    for (let round = 0; round < rounds; round++) {
-      for (const entrant of rotate(entrants, round))
-        turns.push({ entrant, what: "VERSION", job: entrant.job("VERSION", 0) });
-    }
-    return perform(turns);
-  });
+  return compete([reference(), floor(), ours()], 0, (entrants) =>
+    inRounds(entrants, rounds, (entrant) => [["VERSION", entrant.job("VERSION", 0)]]),
+  );
 }
 
 /** ADD and DEL of a container on a bridge that has another one. */
 export function verbs(contenders: readonly Contender[], rounds: number): Promise<Series[]> {
   return compete(contenders, 2, (entrants) => {
     run(entrants.map((entrant) => entrant.job("ADD", 0)));
-    const turns: Turn[] = [];
-    for (let round = 0; round < rounds; round++) {
-      for (const entrant of rotate(entrants, round)) {
-        for (const what of ["ADD", "DEL"] as const)
-          turns.push({ entrant, what, job: entrant.job(what, 1, { settleMs: SETTLE_MS }) });
-      }
-    }
-    return perform(turns);
+    return inRounds(entrants, rounds, (entrant) =>
+      (["ADD", "DEL"] as const).map((verb) => [verb, entrant.job(verb, 1, { settleMs: SETTLE_MS })] as const),
+    );
   });
 }
 
@@ -79,14 +84,10 @@ export function leases(rounds: Readonly<Record<number, number>>): Promise<Map<nu
       // The first call after somebody else has written there reads all of it; that is no growth of every call.
       for (const verb of ["ADD", "DEL"] as const)
         run(entrants.map((entrant) => entrant.leaseJob(verb, count, 0)));
-      const turns: Turn[] = [];
-      for (let round = 0; round < times; round++) {
-        for (const entrant of rotate(entrants, round)) {
-          for (const what of ["ADD", "DEL"] as const)
-            turns.push({ entrant, what, job: entrant.leaseJob(what, count, 5) });
-        }
-      }
-      found.set(count, perform(turns));
+      const measured = inRounds(entrants, times, (entrant) =>
+        (["ADD", "DEL"] as const).map((verb) => [verb, entrant.leaseJob(verb, count, 5)] as const),
+      );
+      found.set(count, measured);
     }
     return found;
   });
@@ -148,7 +149,7 @@ export function growth(containers: number): Promise<Series[]> {
       for (const entrant of rotate(entrants, index))
         turns.push({ entrant, what: "ADD", job: entrant.job("ADD", index) });
     }
-    return perform(turns);
+    return series(perform(turns));
   });
 }
 

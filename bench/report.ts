@@ -8,12 +8,16 @@ import { burstTable, countTable, growthTable, summaryTable, timeTable } from "./
 const BEGIN = "<!-- make bench writes from here -->";
 const END = "<!-- to here -->";
 
-function machineText({ machine, quick }: Results): string {
+function machineText({ machine, quick, repeatedRounds }: Results): string {
   const { processor, memoryGib, system, kernel, load, date } = machine;
   const size = quick ? " A quick run: few rounds." : "";
+  const again =
+    repeatedRounds === 0
+      ? ""
+      : ` ${repeatedRounds} rounds were made again, as the hypervisor had taken the processors meanwhile.`;
   return (
     `Measured ${date} on ${processor}, ${memoryGib} GiB, ${system}, kernel ${kernel}; load ${load[0].toFixed(1)} before ` +
-    `and ${load[1].toFixed(1)} after.${size}`
+    `and ${load[1].toFixed(1)} after.${size}${again}`
   );
 }
 

@@ -17,6 +17,8 @@ export interface Counted {
 export interface Results {
   readonly quick: boolean;
   readonly machine: Machine;
+  /** Rounds that were made again because the hypervisor had given the processors to others. */
+  readonly repeatedRounds: number;
   readonly startUp: readonly Series[];
   readonly plain: readonly Series[];
   readonly masq: readonly Series[];

@@ -128,12 +128,16 @@ export function object<Keys extends Record<string, Shape<unknown>>>(
     const all = Object.keys(object);
     for (let index = 0; index < all.length; index++) {
       const written = all[index]!;
-      const key = shapes.has(written) ? written : byFolded.get(written.toLowerCase());
-      if (key === undefined) {
+      let key: string | undefined = written;
+      let shape = shapes.get(written);
+      if (shape === undefined) {
+        key = byFolded.get(written.toLowerCase());
+        shape = key === undefined ? undefined : shapes.get(key);
+      }
+      if (key === undefined || shape === undefined) {
         if (!open) findings.unknownKeys.push({ path: below(path, written), key: written, known });
         continue;
       }
-      const shape = shapes.get(key)!;
       const read = shape.fits?.(object[written])
         ? object[written]
         : shape(object[written], below(path, written), findings);
