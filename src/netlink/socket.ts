@@ -108,7 +108,7 @@ export class Socket {
 
   /** Sends and returns what the kernel says, success or not. For requests whose refusal is expected. */
   try<T>(what: Request<T, unknown>, value: T, flags = 0): Answer {
-    this.#send(what.name, this.#encode(what, value, NLM_F_REQUEST | NLM_F_ACK | flags));
+    this.#send(what.name, this.encode(what, value, NLM_F_REQUEST | NLM_F_ACK | flags));
     const datagram = this.#datagram();
     let answer = AGREED;
     if (isAgreement(datagram, this.#seq)) return answer;
@@ -206,12 +206,8 @@ export class Socket {
     return understood(() => readMessages(ok(datagram, "recv", "netlink")));
   }
 
-  /** A request as bytes, to be acknowledged, for somebody else to send. */
-  encode<T>(what: Request<T, unknown>, value: T): Uint8Array {
-    return this.#encode(what, value, NLM_F_REQUEST | NLM_F_ACK);
-  }
-
-  #encode<T>(what: Request<T, unknown>, value: T, flags: number): Uint8Array {
+  /** A request as bytes; what is sent by somebody else is to be acknowledged. */
+  encode<T>(what: Request<T, unknown>, value: T, flags = NLM_F_REQUEST | NLM_F_ACK): Uint8Array {
     const seq = ++this.#seq;
     return written((bytes) => writeMessage(bytes, 0, what, flags, seq, value));
   }
@@ -230,7 +226,7 @@ export class Socket {
     flags: number,
     last: (message: Message) => boolean,
   ): void {
-    this.#send(what.name, this.#encode(what, value, flags));
+    this.#send(what.name, this.encode(what, value, flags));
     this.#receive(this.#datagram(), this.#seq, last);
   }
 
