@@ -1,13 +1,11 @@
 // Bytes as hexadecimal digits.
 
 const pairs = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, "0"));
-const digits = "0123456789abcdefABCDEF";
-/** By pair of digits, in either case. */
-const bytesOf = new Map(
-  [...digits].flatMap((high) => [...digits].map((low) => [high + low, Number.parseInt(high + low, 16)])),
-);
+/** By pair of digits. A loop, since whatever else is made at the top level stays in the executable. */
+const bytesOf = new Map<string, number>();
+for (let byte = 0; byte < 256; byte++) bytesOf.set(pairs[byte]!, byte);
 
-/** The byte that the two digits at `at` stand for, in either case; undefined where there is anything else. */
+/** The byte that the two lower-case digits at `at` stand for; undefined where there is anything else. */
 export function parseHexPair(text: string, at: number): number | undefined {
   return bytesOf.get(text.slice(at, at + 2));
 }

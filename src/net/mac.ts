@@ -8,10 +8,11 @@ export function parseMac(text: string): Uint8Array | undefined {
   const separator = text.charAt(dotted ? 4 : 2);
   if (dotted ? separator !== "." : text.length !== 17 || (separator !== ":" && separator !== "-"))
     return undefined;
+  const digits = text.toLowerCase();
   const mac = new Uint8Array(6);
   for (let index = 0, at = 0; index < 6; index++, at += 2) {
     if (index > 0 && (!dotted || index % 2 === 0) && text.charAt(at++) !== separator) return undefined;
-    const byte = parseHexPair(text, at);
+    const byte = parseHexPair(digits, at);
     if (byte === undefined) return undefined;
     mac[index] = byte;
   }
