@@ -43,7 +43,7 @@ const ROUND = `
     case $((i % 4)) in
     0) add $id; grep -q sandbox /tmp/result; del $id /run/netns/$id; ip netns del $id ;;
     1) add $id; ip netns del $id; del $id '' ;;
-    2) (bridge ADD $id /run/netns/$id) & pid=$!; usleep $((i * 997 % 60000)); kill -9 $pid; wait $pid || :
+    2) (bridge ADD $id /run/netns/$id) & pid=$!; usleep $((i * 997 % 60000)); kill -9 $pid || :; wait $pid || :
        ip netns del $id; del $id '' ;;
     3) add $id; ip netns del $id ;;
     esac
