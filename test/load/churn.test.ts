@@ -78,7 +78,8 @@ async function del(id: string, label: string): Promise<void> {
 async function live(id: string): Promise<void> {
   const fate = random(10);
   if (fate === 0) await killed(id, "ADD");
-  const added = fate === 0 ? undefined : await node.pluginAsync("bridge", "ADD", CONF, call(id));
+  const caller = call(id);
+  const added = fate === 0 ? undefined : await node.pluginAsync("bridge", "ADD", CONF, caller);
   if (added?.status === 0) {
     counts.added++;
     for (const { address } of added.json.ips as { address: string }[]) {
@@ -88,7 +89,9 @@ async function live(id: string): Promise<void> {
     }
   } else if (added !== undefined) {
     counts.refused++;
-    throw new Error(`ADD ${id}: ${added.stdout} ${added.stderr} (seed ${SEED})`);
+    // The reference gives up on a busy machine's duplicate address detection, and leaves the link to the DEL.
+    const gaveUp = caller.bin === REFERENCE && added.stdout.includes("still has tentative addresses");
+    if (!gaveUp) throw new Error(`ADD ${id}: ${added.stdout} ${added.stderr} (seed ${SEED})`);
   }
   await new Promise((resolve) => setTimeout(resolve, random(300)));
   if (fate === 1) {
