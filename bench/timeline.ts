@@ -92,7 +92,9 @@ function layOut(calls: readonly Entry[], medianUs: number): Span[] {
   };
   calls.forEach(({ took, name, args }, index) => {
     const lane = lanes[index]!;
-    extend(lane, took - inside, `${name}(${args.slice(0, 60)})`);
+    // Where this machine has the executable says nothing of an ADD.
+    const told = name === "execve" ? '"bridge"' : args.slice(0, 60);
+    extend(lane, took - inside, `${name}(${told})`);
     const isStart = lane === "start and exit" && lanes[index + 1] === lane;
     if (index < gaps.length) extend(isStart ? lane : "plugin", gaps[index]! - between, "");
   });
