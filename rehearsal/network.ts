@@ -3,20 +3,17 @@
 
 import { ENODEV, ENOENT, ETIMEDOUT } from "../src/errno.ts";
 import { type Host, OWN_NETNS } from "../src/host.ts";
-import { i32, struct, u32, written } from "../src/netlink/codec.ts";
+import { i32, struct, u32 } from "../src/netlink/codec.ts";
 import { type Address, getAddr, newAddr } from "../src/netlink/if-addr.ts";
 import { delLink, getLink, IF_OPER_UP, type Link, newLink } from "../src/netlink/if-link.ts";
 import {
   type Message,
   NLM_F_ACK,
   NLM_F_CREATE,
-  NLM_F_MULTI,
-  NLMSG_DONE,
   NLMSG_ERROR,
   type Request,
   readMessages,
   request,
-  writeMessage,
 } from "../src/netlink/message.ts";
 import {
   type Element,
@@ -30,6 +27,7 @@ import {
 } from "../src/netlink/nf-tables.ts";
 import { getRoute, newRoute, RTN_LOCAL } from "../src/netlink/rtnetlink.ts";
 import { NETLINK_NETFILTER } from "../src/netlink/socket.ts";
+import { datagram, listOf } from "./datagram.ts";
 
 /** The namespace that calls are made in. */
 const HOST = 0;
@@ -37,21 +35,10 @@ const NLM_F_CAPPED = 0x100;
 // struct nlmsgerr: what follows the errno is the request's header.
 const nlmsgerr = struct({ errno: i32, length: u32, typeAndFlags: u32, seq: u32, pid: u32 });
 const error = request("NLMSG_ERROR", NLMSG_ERROR, nlmsgerr);
-const done = request("NLMSG_DONE", NLMSG_DONE, i32);
-
-function datagram<T>(what: Request<T>, value: T, seq = 0, flags = 0): Uint8Array {
-  return written((bytes) => writeMessage(bytes, 0, what, flags, seq, value));
-}
 
 /** An acknowledgement, or the errno in its place. */
 function answer({ seq }: Message, errno = 0): Uint8Array {
   return datagram(error, { errno: -errno, seq }, seq, NLM_F_CAPPED);
-}
-
-/** A list as the kernel sends it. */
-function dump<T>(what: Request<T>, values: readonly T[], seq: number): Uint8Array[] {
-  const parts = values.map((value) => datagram(what, value, seq, NLM_F_MULTI));
-  return [...parts, datagram(done, 0, seq, NLM_F_MULTI)];
 }
 
 function bodyOf<T>({ codec }: Request<T>, { bytes, start, end }: Message): T {
@@ -113,7 +100,7 @@ export class Network {
       case getAddr.type: {
         const { family } = bodyOf(getAddr, message);
         const found = this.#addresses.filter((each) => namespace === HOST && each.family === family);
-        return dump(newAddr, found, seq);
+        return listOf(message, newAddr, found);
       }
       case getRoute.type:
         return [datagram(newRoute, { type: RTN_LOCAL }, seq)];
@@ -128,7 +115,7 @@ export class Network {
       case getChain.type:
         return [datagram(newChain, { name: "any", use: 2 }, seq)];
       case getRule.type:
-        return dump(newRule, [{ chain: "any" }], seq);
+        return listOf(message, newRule, [{ chain: "any" }]);
       case getGen.type:
         return [datagram(getGen, { id: 1 }, seq)];
       case newSetElem.type:

@@ -35,10 +35,9 @@ const identifierBytes = Uint8Array.from({ length: 256 }, (_, code) => {
   return (char >= "0" && char <= "9") || (char.toLowerCase() >= "a" && char.toLowerCase() <= "z") ? 2 : 0;
 });
 
-/** Whether a text is `[A-Za-z0-9][A-Za-z0-9_.-]*`, as a container ID and a network name must be. */
-export function isIdentifier(host: Host, text: string): boolean {
+/** Whether the bytes of a text are `[A-Za-z0-9][A-Za-z0-9_.-]*`, as a container ID and a network name must be. */
+export function isIdentifier(bytes: Uint8Array): boolean {
   // Of bytes, since to look at one of them costs a tenth of what a character does.
-  const bytes = host.encode(text);
   const { length } = bytes;
   for (let at = 0; at < length; at++) if (identifierBytes[bytes[at]!] === 0) return false;
   return identifierBytes[bytes[0]!] === 2;
@@ -85,7 +84,7 @@ export function readEnvironment(host: Host): Environment {
 
 function findFault(host: Host, name: string, value: string): string | undefined {
   if (name === "CNI_CONTAINERID")
-    return isIdentifier(host, value) ? undefined : "invalid characters in containerID";
+    return isIdentifier(host.encode(value)) ? undefined : "invalid characters in containerID";
   if (name === "CNI_IFNAME") return findNameFault(host, value);
   return undefined;
 }
@@ -96,7 +95,7 @@ function findNameFault(host: Host, ifname: string): string | undefined {
   if (bytes.length > 15) return "interface name is too long, it should be less than 16 characters";
   if (ifname === "." || ifname === "..") return "interface name is . or ..";
   // The rest is for what no runtime sends.
-  if (isIdentifier(host, ifname)) return undefined;
+  if (isIdentifier(bytes)) return undefined;
   if ([...ifname].some((char) => "/:\u0085".includes(char) || char.trim() === "")) {
     return "interface name contains / or : or whitespace characters";
   }

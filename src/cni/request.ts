@@ -40,7 +40,7 @@ export interface Request {
 export function checkRequest(host: Host, environment: Environment, { stdin, json }: NetworkConfig): Request {
   const name = readText(json, "name");
   if (name === "") throw new CniError(Code.invalidNetworkConfig, "missing network name");
-  if (!isIdentifier(host, name)) {
+  if (!isIdentifier(host.encode(name))) {
     throw new CniError(Code.invalidNetworkConfig, "invalid characters found in network name", name);
   }
   const cniVersion = readText(json, "cniVersion") || undeclaredVersion;

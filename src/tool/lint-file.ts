@@ -57,7 +57,7 @@ function lintName(host: Host, report: Report, value: Readonly<Record<string, unk
   const name = findKey(value, "name") ?? "";
   if (typeof name !== "string") report.value("error", "name", "must be a string");
   else if (name === "") report.value("error", "name", "the network has no name");
-  else if (!isIdentifier(host, name))
+  else if (!isIdentifier(host.encode(name)))
     report.value(
       "error",
       "name",

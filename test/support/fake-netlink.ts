@@ -1,34 +1,17 @@
 // The fake kernel in the words of src/netlink: for the layers above it, whose messages need not be laid out by hand.
 
 import { createHash } from "node:crypto";
+import { datagram, listOf } from "../../rehearsal/datagram.ts";
 import type { Errno, Host } from "../../src/host.ts";
-import { i32, written } from "../../src/netlink/codec.ts";
-import {
-  type Message,
-  NLM_F_MULTI,
-  NLMSG_DONE,
-  NLMSG_ERROR,
-  type Request,
-  readMessages,
-  request,
-  writeMessage,
-} from "../../src/netlink/message.ts";
+import { i32 } from "../../src/netlink/codec.ts";
+import { type Message, NLMSG_ERROR, readMessages, request } from "../../src/netlink/message.ts";
 import { fakeKernel } from "./fake-kernel.ts";
 
-/** One message as bytes. */
-export function datagram<T>(what: Request<T>, value: T, seq = 0, flags = 0): Uint8Array {
-  return written((bytes) => writeMessage(bytes, 0, what, flags, seq, value));
-}
+export { datagram, listOf };
 
 /** NLMSG_ERROR for a request; errno 0 is its acknowledgement. */
 export function errorOf(to: Message, errno: number): Uint8Array {
   return datagram(request("NLMSG_ERROR", NLMSG_ERROR, i32), -errno, to.seq);
-}
-
-/** The answer to a dump. */
-export function listOf<T>(to: Message, what: Request<T>, values: readonly T[], flags = 0): Uint8Array[] {
-  const parts = values.map((value) => datagram(what, value, to.seq, NLM_F_MULTI | flags));
-  return [...parts, datagram(request("NLMSG_DONE", NLMSG_DONE, i32), 0, to.seq, NLM_F_MULTI | flags)];
 }
 
 export interface FakeNetlinkOptions {
