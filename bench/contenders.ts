@@ -9,6 +9,8 @@ import { BUILD, type Call, type Job } from "./jobs.ts";
 export interface Network {
   readonly masquerade?: "default" | "iptables" | "nftables";
   readonly dualStack?: true;
+  /** For the floor: its pairs have one queue, as ours, where the kernel would have one for each processor. */
+  readonly oneQueue?: true;
 }
 
 export interface Contender {
@@ -22,13 +24,15 @@ export type Verb = "ADD" | "DEL" | "VERSION";
 export const GATEWAY = "10.88.0.1";
 const GATEWAY6 = "fd00:88::1";
 const BRIDGE = "cni0";
+const FLOOR = `${BUILD}/floor`;
 const LEASES = "/var/lib/cni/networks";
 
 export function reference(network: Network = {}, label = "reference"): Contender {
   return { label, bin: REFERENCE, network };
 }
 export function floor(network: Network = {}): Contender {
-  return { label: "floor", bin: `${BUILD}/floor`, network };
+  const label = network.oneQueue ? "floor, one queue" : "floor";
+  return { label, bin: FLOOR, network };
 }
 export function ours(network: Network = {}, label = "cni-bridge"): Contender {
   return { label, bin: DIST, network };
@@ -78,7 +82,7 @@ export class Entrant {
     const names = Array.from({ length: containers }, (_, index) => `c${index}`);
     const input = names.map((name) => `netns add ${name}\n`).join("");
     sandbox.must("ip", ["-batch", "-"], { input });
-    if (contender.label === "floor") entrant.#prepareFloor();
+    if (contender.bin === FLOOR) entrant.#prepareFloor();
     return entrant;
   }
 
@@ -100,7 +104,7 @@ export class Entrant {
 
   /** What the runtime calls for container `index`. */
   call(verb: Verb, index: number): Call {
-    const { bin, network, label } = this.contender;
+    const { bin, network } = this.contender;
     const env: Record<string, string> = {
       PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
       CNI_COMMAND: verb,
@@ -109,7 +113,7 @@ export class Entrant {
       CNI_IFNAME: "eth0",
       CNI_PATH: bin,
     };
-    if (label === "floor") {
+    if (bin === FLOOR) {
       Object.assign(env, {
         FLOOR_LINK: `veth${index}`,
         FLOOR_BRIDGE: BRIDGE,
@@ -117,6 +121,7 @@ export class Entrant {
         FLOOR_IP4: address(index),
         FLOOR_GW4: GATEWAY,
         ...(network.masquerade !== undefined && { FLOOR_SETS: "1" }),
+        ...(network.oneQueue && { FLOOR_QUEUE: "1" }),
         ...(network.dualStack && { FLOOR_IP6: `fd00:88::${(index + 2).toString(16)}`, FLOOR_GW6: GATEWAY6 }),
       });
     }
@@ -147,7 +152,7 @@ export class Entrant {
     const job = this.job(verb, count, { settleMs });
     const ipam = { type: "host-local", ranges: [[{ subnet: "10.0.0.0/8", rangeStart: address(0) }]] };
     const config = { cniVersion: "1.0.0", name: `leases-${count}`, type: "bridge", ipam };
-    const floored = this.contender.label === "floor" ? { FLOOR_LEASES: `${LEASES}/leases-${count}` } : {};
+    const floored = this.contender.bin === FLOOR ? { FLOOR_LEASES: `${LEASES}/leases-${count}` } : {};
     return {
       ...job,
       program: `${this.contender.bin}/host-local`,

@@ -4,6 +4,7 @@
 //   FLOOR_LINK    the host end's name           FLOOR_BRIDGE  the bridge's
 //   FLOOR_IP4/6   the container's address       FLOOR_GW4/6   its gateway; the prefixes are /16 and /64
 //   FLOOR_LEASES  the directory of leases       FLOOR_SETS    present: an element of inet floor s4 (s6) for each address
+//   FLOOR_QUEUE   present: the pair may have one queue, and not one for each processor
 // The bridge, the table and its sets are there already. DEL returns when the link is announced as gone; a child
 // waits for the rest.
 
@@ -72,6 +73,11 @@ static void attribute(int type, const void *value, size_t length) {
 }
 
 static void number(int type, unsigned value) { attribute(type, &value, sizeof value); }
+static void queues(void) {
+    if (getenv("FLOOR_QUEUE") == NULL) return;
+    number(IFLA_NUM_TX_QUEUES, 1);
+    number(IFLA_NUM_RX_QUEUES, 1);
+}
 static void text(int type, const char *value) { attribute(type, value, strlen(value) + 1); }
 
 // Sends what was appended and reads `answers` acknowledgements.
@@ -207,12 +213,14 @@ static void add(void) {
     size_t start = open_message(RTM_NEWLINK, NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL, &up, sizeof up);
     text(IFLA_IFNAME, host_end);
     number(IFLA_MASTER, index_of(host, getenv("FLOOR_BRIDGE")));
+    queues();
     size_t info = open_nest(IFLA_LINKINFO);
     text(IFLA_INFO_KIND, "veth");
     size_t data = open_nest(IFLA_INFO_DATA), peer = open_nest(VETH_INFO_PEER);
     append(&none, sizeof none);
     text(IFLA_IFNAME, ifname);
     number(IFLA_NET_NS_FD, netns);
+    queues();
     close_nest(peer);
     close_nest(data);
     close_nest(info);

@@ -26,6 +26,7 @@ const masquerading = [
   reference({ masquerade: "iptables" }, "reference, iptables"),
   reference({ masquerade: "nftables" }, "reference, nftables"),
   floor(masquerade),
+  floor({ ...masquerade, oneQueue: true }),
   ours(masquerade),
   ours({ masquerade: "iptables" }, "cni-bridge, iptables"),
 ];
@@ -75,7 +76,7 @@ async function main(): Promise<void> {
   progress("start-up");
   const startUp = await measure.startUp(quick ? 100 : 500);
   progress("ADD and DEL without masquerading");
-  const plain = await measure.verbs([reference(), floor(), ours()], rounds);
+  const plain = await measure.verbs([reference(), floor(), floor({ oneQueue: true }), ours()], rounds);
   progress("… with masquerading");
   const masq = await measure.verbs(masquerading, rounds);
   progress("… of two address families");

@@ -41,6 +41,12 @@ function refuseTaken(session: Session, { hostName, ifname }: VethStep): void {
   );
 }
 
+/**
+ * A pair uses one queue unless told otherwise (veth_init_queues in drivers/net/veth.c), but where it may have one for each
+ * processor the kernel waits for an RCU grace period at each end, under rtnl, to give the others up.
+ */
+const ONE_QUEUE = { numTxQueues: 1, numRxQueues: 1 };
+
 function make(session: Session, step: VethStep, master: number): Answer {
   const mtu = step.mtu === undefined ? {} : { mtu: step.mtu };
   return session.route("host").try(
@@ -51,6 +57,7 @@ function make(session: Session, step: VethStep, master: number): Answer {
       address: parseMac(step.hostMac)!,
       ifname: step.hostName,
       ...mtu,
+      ...ONE_QUEUE,
       master,
       linkinfo: {
         kind: "veth",
@@ -59,6 +66,7 @@ function make(session: Session, step: VethStep, master: number): Answer {
             address: parseMac(step.mac)!,
             ifname: step.ifname,
             ...mtu,
+            ...ONE_QUEUE,
             netNsFd: session.netns("container"),
           },
         },

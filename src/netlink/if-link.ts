@@ -30,6 +30,8 @@ const common = {
   ifname: [3, str], // IFLA_IFNAME
   mtu: [4, u32], // IFLA_MTU
   netNsFd: [28, u32], // IFLA_NET_NS_FD
+  numTxQueues: [31, u32], // IFLA_NUM_TX_QUEUES
+  numRxQueues: [32, u32], // IFLA_NUM_RX_QUEUES
 } as const;
 
 /** A bridge port's settings: in IFLA_PROTINFO and IFLA_INFO_SLAVE_DATA alike. */

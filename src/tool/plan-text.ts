@@ -19,6 +19,9 @@ export interface Setting {
   readonly netns: string;
 }
 
+/** Of each end of a pair, unlike the kernel's own choice. */
+const ONE_QUEUE = "numtxqueues 1 numrxqueues 1";
+
 type Line = (step: never, setting: Setting) => readonly string[];
 type Of<K extends Step["kind"]> = Extract<Step, { kind: K }>;
 
@@ -84,9 +87,9 @@ const lines: { readonly [K in Step["kind"]]: (step: Of<K>, setting: Setting) => 
   uplink: ({ name, bridge }) => [`ip link set ${name} master ${bridge} up`],
   veth: ({ hostName, hostMac, ifname, mac, bridge, mtu }, { netns }) => [
     words(
-      `ip link add ${hostName} address ${hostMac}`,
+      `ip link add ${hostName} address ${hostMac} ${ONE_QUEUE}`,
       pair("mtu", mtu),
-      `master ${bridge} up type veth peer name ${ifname} address ${mac}`,
+      `master ${bridge} up type veth peer name ${ifname} address ${mac} ${ONE_QUEUE}`,
       pair("mtu", mtu),
       `netns ${netns}`,
     ),

@@ -7,6 +7,8 @@ import { Outside } from "../support/outside.ts";
 import { Sandbox } from "../support/sandbox.ts";
 import { serveWhoAmI, whoAmI } from "../support/who-am-i.ts";
 
+const ONE_QUEUE = { num_tx_queues: 1, num_rx_queues: 1 };
+
 type Family = "v4" | "v6";
 const ranges: Record<Family, readonly { subnet: string }[]> = {
   v4: [{ subnet: "10.40.0.0/24" }],
@@ -90,6 +92,13 @@ describe.each(cases)("bridge with $name", ({ families }) => {
     expect(veth).toMatchObject({ operstate: "UP", mtu: 1500 });
     expect(eth0).toMatchObject({ operstate: "UP", mtu: 1500 });
     expect(bridge.flags).toContain("UP");
+  });
+
+  it("makes a pair of one queue at each end, whatever the number of processors", () => {
+    add("c1");
+    const [veth] = node.json("ip -j -d link show type veth master br0");
+    const [eth0] = node.json("ip -j -d link show dev eth0", { netns: "c1" });
+    expect([veth, eth0]).toMatchObject([ONE_QUEUE, ONE_QUEUE]);
   });
 
   it("gives addresses, gateway and default route, as the result says", () => {
