@@ -170,6 +170,8 @@ export class Network {
       }
       return bytes.length;
     },
+    sendAside: (fd, message): number => this.calls.send(fd, message),
+    endAside: () => 0,
     recv: (fd) => this.#sockets.get(fd)!.queue.shift() ?? -ETIMEDOUT,
     sendFromChild: (fd, message) => {
       this.calls.send(fd, message);

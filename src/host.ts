@@ -110,6 +110,13 @@ export interface Host {
   setsockopt(fd: number, level: number, option: number, value: number): number | Errno;
   getsockopt(fd: number, level: number, option: number, length: number): Uint8Array | Errno;
   send(fd: number, message: Uint8Array): number | Errno;
+  /**
+   * Has another thread send `message`, of at most 4096 bytes, while this one goes on: what netlink is asked for is done
+   * within the call that sends it. One at a time; `endAside` must follow.
+   */
+  sendAside(fd: number, message: Uint8Array): number | Errno;
+  /** Waits until that message has been sent; what `send` would have returned. */
+  endAside(): number | Errno;
   /** One datagram, whole; −ETIMEDOUT when none came within `timeoutMs`. */
   recv(fd: number, timeoutMs: number): Uint8Array | Errno;
   /** Index in `fds` of the first that can be read (or has hung up); −ETIMEDOUT when none could be in `timeoutMs`. */

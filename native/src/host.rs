@@ -3,7 +3,7 @@
 use crate::answer::Answer;
 use crate::arguments::{Arguments, Refusal};
 use crate::engine;
-use crate::sys::{deadline, directory, file, lock, netns, process, socket, spawn, stop};
+use crate::sys::{aside, deadline, directory, file, lock, netns, process, socket, spawn, stop};
 use crate::text::Text;
 use rquickjs::qjs;
 use sha2::{Digest, Sha512};
@@ -67,6 +67,8 @@ static CALLS: &[Call] = calls! {
     setsockopt(int, int, int, int)    => socket::setsockopt;
     getsockopt(int, int, int, size)   => socket::getsockopt;
     send(int, bytes)                  => socket::send;
+    sendAside(int, bytes)             => aside::send_aside;
+    endAside()                        => aside::end_aside;
     recv(int, number)                 => socket::recv;
     poll(ints, number)                => socket::poll;
 };

@@ -45,6 +45,11 @@ impl Placement {
         if *next > self.end { ptr::null_mut() } else { place }
     }
 
+    /// Where the blocks end that are written to.
+    pub fn written_end(&self) -> *mut u8 {
+        self.hot
+    }
+
     /// Where the unused rest of the room begins.
     pub fn rest(&self) -> *mut u8 {
         self.cold

@@ -4,6 +4,7 @@
 use libc::{c_int, ssize_t};
 
 pub mod alarm;
+pub mod aside;
 pub mod deadline;
 pub mod directory;
 pub mod file;
@@ -32,6 +33,11 @@ impl Errno {
 /// The value of a call that says −1 when it fails.
 pub fn check(returned: c_int) -> Result<c_int> {
     if returned == -1 { Err(Errno::last()) } else { Ok(returned) }
+}
+
+/// How a call of the POSIX threads went: they return the errno.
+pub fn posix(errno: c_int) -> Result<()> {
+    if errno == 0 { Ok(()) } else { Err(Errno(errno)) }
 }
 
 /// The byte count of a call that says −1 when it fails.

@@ -6,13 +6,13 @@ import type { Outcome } from "../cni/outcome.ts";
 import type { Request } from "../cni/request.ts";
 import { type Interface, parsePrevResult, type Result } from "../cni/result.ts";
 import { warn } from "../cni/warn.ts";
-import { CniError, Code, HostError } from "../errors.ts";
+import { CniError, Code } from "../errors.ts";
 import type { Host } from "../host.ts";
 import { isNamespaceGone } from "../host-local/attachment-proof.ts";
 import { findLasting } from "../kernel/ended-namespace.ts";
 import { defaultRouteMtu } from "../kernel/route-mtu.ts";
 import type { Session } from "../kernel/session.ts";
-import { apply, remove, type Step } from "../kernel/steps.ts";
+import { begin } from "../kernel/veth.ts";
 import { formatMac } from "../net/mac.ts";
 import type { Link } from "../netlink/if-link.ts";
 import { attach, refuseTakenName } from "./attach.ts";
@@ -27,37 +27,13 @@ import {
 import { type Config, readConfig } from "./config.ts";
 import { vlanGatewayName } from "./config-rules.ts";
 import { type Identity, identify } from "./identity.ts";
-import { allocate } from "./ipam.ts";
+import { type Allocation, allocate } from "./ipam.ts";
 import { openSession } from "./netns.ts";
-import { planAddressing, planLayer2, planLink, planPort } from "./plan.ts";
+import { planAddressing, planBridge, planLayer2, planLink, planPair, planPort } from "./plan.ts";
 import { readRecord, removeRecord, writeRecord } from "./record.ts";
 import { restoreRules } from "./restore.ts";
 import { CONTAINER_INTERFACE, planRouting, type Routing } from "./routing.ts";
-
-/** What has been done, to be undone newest first. */
-class Undo {
-  readonly #session: Session;
-  readonly #actions: (Step | (() => void))[] = [];
-  constructor(session: Session) {
-    this.#session = session;
-  }
-
-  push(action: Step | (() => void)): void {
-    this.#actions.push(action);
-  }
-
-  /** Undoes everything; a failure is told on stderr and keeps nothing else from being undone. */
-  run(): void {
-    for (const action of this.#actions.splice(0).reverse()) {
-      try {
-        if (typeof action === "function") action();
-        else remove(this.#session, action);
-      } catch (error) {
-        warn(this.#session.host, `while undoing ADD: ${error instanceof Error ? error.message : error}`);
-      }
-    }
-  }
-}
+import { applyAll, Undo } from "./undo.ts";
 
 /** How long a namespace that its path no longer leads to may still be held, by processes that are being killed. */
 const ENDING_MS = 2_000;
@@ -81,17 +57,52 @@ function claim(session: Session, record: AttachmentRecord, recorded: string): vo
   writeRecord(host, record, recorded, false);
 }
 
-function applyAll(session: Session, steps: readonly Step[], undo: Undo): void {
-  for (const step of steps) {
-    try {
-      apply(session, step);
-    } catch (error) {
-      // An answer that did not arrive says nothing of what the kernel has done.
-      if (error instanceof HostError) undo.push(step);
-      throw error;
-    }
-    undo.push(step);
+/**
+ * Has the kernel make the pair while host-local, which needs no link, looks for an address; another IPAM plugin may need one.
+ * What is returned waits for the pair, and says whether it is there. Where it is not, or cannot be begun (undefined), the ordinary
+ * way finds out why.
+ */
+function beginPair(
+  session: Session,
+  config: Config,
+  identity: Identity,
+  mtu: number | undefined,
+  undo: Undo,
+): (() => boolean) | undefined {
+  if (config.ipamType !== "host-local" || config.pruneBridge) return undefined;
+  const pair = planPair(config, identity, mtu);
+  let isMade: () => boolean;
+  try {
+    applyAll(session, planBridge(config, identity.bridgeMac, mtu), undo);
+    isMade = begin(session, pair);
+  } catch {
+    return undefined;
   }
+  // Undone in the other order: nobody can remove what is still being made.
+  undo.push(pair);
+  undo.push(() => void isMade());
+  return isMade;
+}
+
+/** IPAM's answer, got while the pair is being made; undefined, with nothing kept, where the pair is not there in the end. */
+function allocateMeanwhile(
+  session: Session,
+  request: Request,
+  config: Config,
+  isMade: () => boolean,
+): Allocation | undefined {
+  request.enter?.("ipam");
+  let answer: Allocation | undefined;
+  try {
+    answer = allocate(session, request, config.ipamType, isMade);
+    if (isMade()) return answer;
+  } catch (error) {
+    answer?.undo();
+    if (answer !== undefined || isMade()) throw error;
+    return undefined;
+  }
+  answer.undo();
+  return undefined;
 }
 
 /** The gateway's interface of an access VLAN, listed last, as the other three have fixed places. */
@@ -192,7 +203,12 @@ export function add(host: Host, request: Request): Outcome {
   try {
     request.enter?.("link");
     refuseTakenName(session, identity);
-    attach(session, config, () => applyAll(session, planLink(config, identity, mtu), undo));
+    const isMade = beginPair(session, config, identity, mtu, undo);
+    const ahead = isMade && allocateMeanwhile(session, request, config, isMade);
+    if (ahead !== undefined) undo.push(ahead.undo);
+    request.enter?.("link");
+    if (ahead === undefined)
+      attach(session, config, () => applyAll(session, planLink(config, identity, mtu), undo));
     applyAll(session, planPort(config, identity), undo);
     // From before anybody sets the container's end up, as an IPAM plugin may: `carrier` waits for what is announced then.
     session.announcements();
@@ -200,8 +216,8 @@ export function add(host: Host, request: Request): Outcome {
     if (config.ipamType === "") applyAll(session, planLayer2(config, identity), undo);
     else {
       request.enter?.("ipam");
-      const answer = allocate(session, request, config.ipamType);
-      undo.push(answer.undo);
+      const answer = ahead ?? allocate(session, request, config.ipamType, () => true);
+      if (ahead === undefined) undo.push(answer.undo);
       request.enter?.("addresses");
       const routing = planRouting(config, answer.result);
       const { ips, routes, gateways } = routing;

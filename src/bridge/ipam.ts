@@ -56,16 +56,17 @@ function releaseQuietly(host: Host, request: Request, type: string): void {
 
 /**
  * What the bridge knows of containers and host-local by itself cannot: which of them live. The link of this very
- * attachment is the one just made, under a name that had to be free: of an earlier container it says nothing.
+ * attachment is the one just made (`isMade` waits for it), under a name that had to be free: of an earlier container it says
+ * nothing.
  */
-function callerOf(session: Session, { name: network, ...made }: Request): Caller {
+function callerOf(session: Session, { name: network, ...made }: Request, isMade: () => boolean): Caller {
   const netnsCookie = session.route("container").netnsCookie();
   const homeCookie = session.route("host").netnsCookie();
   return {
     ...(netnsCookie === undefined ? {} : { netnsCookie }),
     ...(homeCookie === undefined ? {} : { homeCookie }),
     linkExists: (containerId, ifname) => {
-      if (containerId === made.containerId && ifname === made.ifname) return false;
+      if (containerId === made.containerId && ifname === made.ifname) return !isMade();
       const name = hostVethName(session.host, { network, containerId, ifname });
       return findLasting(session, () => session.findLink("host", name), 0) !== undefined;
     },
@@ -73,16 +74,24 @@ function callerOf(session: Session, { name: network, ...made }: Request): Caller
 }
 
 /** What IPAM assigned, and how to give just that back. */
-interface Allocation {
+export interface Allocation {
   readonly result: Result;
   readonly undo: () => void;
 }
 
-/** The addresses, routes and DNS that IPAM assigns; its `interfaces` do not count. Throws where it gives no address. */
-export function allocate(session: Session, request: Request, type: string): Allocation {
+/**
+ * The addresses, routes and DNS that IPAM assigns; its `interfaces` do not count. Throws where it gives no address. `isMade`:
+ * whether this attachment's link is there.
+ */
+export function allocate(
+  session: Session,
+  request: Request,
+  type: string,
+  isMade: () => boolean,
+): Allocation {
   const { host } = session;
   if (type === "host-local") {
-    const { result, undo } = hostLocal.ADD(host, request, callerOf(session, request));
+    const { result, undo } = hostLocal.ADD(host, request, callerOf(session, request, isMade));
     return { result, undo };
   }
   const undo = () => releaseQuietly(host, request, type);

@@ -4,6 +4,7 @@
 
 import type { Step } from "../kernel/steps.ts";
 import type { SysctlStep } from "../kernel/sysctl.ts";
+import type { VethStep } from "../kernel/veth.ts";
 import { isIpv6 } from "../net/ip.ts";
 import type { AttachmentId } from "../net/names.ts";
 import type { Config, HostConfig } from "./config.ts";
@@ -47,13 +48,13 @@ export function planBridge(config: PlannedHost, mac: string, size: number | unde
 
 /** The bridge, and the veth pair that becomes its port. */
 export function planLink(config: Config, identity: Identity, size: number | undefined): Step[] {
-  const { hostName, hostMac, mac, bridgeMac, id } = identity;
-  const { bridge } = config;
+  return [...planBridge(config, identity.bridgeMac, size), planPair(config, identity, size)];
+}
+
+export function planPair({ bridge }: Config, identity: Identity, size: number | undefined): VethStep {
+  const { hostName, hostMac, mac, id } = identity;
   const mtu = size === undefined ? {} : { mtu: size };
-  return [
-    ...planBridge(config, bridgeMac, size),
-    { kind: "veth", hostName, hostMac, ifname: id.ifname, mac, bridge, ...mtu },
-  ];
+  return { kind: "veth", hostName, hostMac, ifname: id.ifname, mac, bridge, ...mtu };
 }
 
 /** What the port is given beside its place in the bridge: everything before addresses are known. */

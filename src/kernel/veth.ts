@@ -4,9 +4,11 @@
 
 import { EEXIST, EINVAL } from "../errno.ts";
 import { CniError, Code, NetlinkError } from "../errors.ts";
+import { OWN_NETNS } from "../host.ts";
 import { formatMac, parseMac } from "../net/mac.ts";
-import { IFF_UP, newLink } from "../netlink/if-link.ts";
+import { IFF_UP, type Link, newLink } from "../netlink/if-link.ts";
 import { type Answer, NLM_F_CREATE, NLM_F_EXCL } from "../netlink/message.ts";
+import { NETLINK_ROUTE, Socket } from "../netlink/socket.ts";
 import type { Difference } from "./difference.ts";
 import { findLasting } from "./ended-namespace.ts";
 import { deleteLink } from "./link-removal.ts";
@@ -47,33 +49,51 @@ function refuseTaken(session: Session, { hostName, ifname }: VethStep): void {
  */
 const ONE_QUEUE = { numTxQueues: 1, numRxQueues: 1 };
 
-function make(session: Session, step: VethStep, master: number): Answer {
+function pairOf(session: Session, step: VethStep, master: number): Link {
   const mtu = step.mtu === undefined ? {} : { mtu: step.mtu };
-  return session.route("host").try(
-    newLink,
-    {
-      flags: IFF_UP,
-      change: IFF_UP,
-      address: parseMac(step.hostMac)!,
-      ifname: step.hostName,
-      ...mtu,
-      ...ONE_QUEUE,
-      master,
-      linkinfo: {
-        kind: "veth",
-        data: {
-          peer: {
-            address: parseMac(step.mac)!,
-            ifname: step.ifname,
-            ...mtu,
-            ...ONE_QUEUE,
-            netNsFd: session.netns("container"),
-          },
+  return {
+    flags: IFF_UP,
+    change: IFF_UP,
+    address: parseMac(step.hostMac)!,
+    ifname: step.hostName,
+    ...mtu,
+    ...ONE_QUEUE,
+    master,
+    linkinfo: {
+      kind: "veth",
+      data: {
+        peer: {
+          address: parseMac(step.mac)!,
+          ifname: step.ifname,
+          ...mtu,
+          ...ONE_QUEUE,
+          netNsFd: session.netns("container"),
         },
       },
     },
-    NLM_F_CREATE | NLM_F_EXCL,
-  );
+  };
+}
+
+function make(session: Session, step: VethStep, master: number): Answer {
+  return session.route("host").try(newLink, pairOf(session, step, master), NLM_F_CREATE | NLM_F_EXCL);
+}
+
+/**
+ * Begins to make the pair, on a socket of its own. What is returned waits until the kernel has answered, and says whether the
+ * pair is there; why it is not is for `apply` to find out.
+ */
+export function begin(session: Session, step: VethStep): () => boolean {
+  const master = session.index("host", step.bridge);
+  const socket = Socket.open(session.host, OWN_NETNS, NETLINK_ROUTE);
+  const end = socket.begin(newLink, pairOf(session, step, master), NLM_F_CREATE | NLM_F_EXCL);
+  let isMade: boolean | undefined;
+  return () => {
+    if (isMade !== undefined) return isMade;
+    isMade = false;
+    isMade = end().errno === 0;
+    socket.close();
+    return isMade;
+  };
 }
 
 export function apply(session: Session, step: VethStep): void {

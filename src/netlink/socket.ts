@@ -109,6 +109,25 @@ export class Socket {
   /** Sends and returns what the kernel says, success or not. For requests whose refusal is expected. */
   try<T>(what: Request<T, unknown>, value: T, flags = 0): Answer {
     this.#send(what.name, this.encode(what, value, NLM_F_REQUEST | NLM_F_ACK | flags));
+    return this.#answer();
+  }
+
+  /**
+   * The same while the caller goes on: the kernel works at it in another thread. What is returned waits for what it says;
+   * nothing else may be asked here before.
+   */
+  begin<T>(what: Request<T, unknown>, value: T, flags = 0): () => Answer {
+    const bytes = this.encode(what, value, NLM_F_REQUEST | NLM_F_ACK | flags);
+    const isAside = this.#host.sendAside(this.fd, bytes) >= 0;
+    // Where there can be no thread it is sent at once.
+    if (!isAside) this.#send(what.name, bytes);
+    return () => {
+      if (isAside) ok(this.#host.endAside(), "send", what.name);
+      return this.#answer();
+    };
+  }
+
+  #answer(): Answer {
     const datagram = this.#datagram();
     let answer = AGREED;
     if (isAgreement(datagram, this.#seq)) return answer;

@@ -162,7 +162,7 @@ export function traced(host: Host, emit: (line: TraceLine) => void): Host {
     }
   };
 
-  const own: Pick<Host, "socket" | "send" | "recv" | "sendFromChild" | "read" | "close"> = {
+  const own: Pick<Host, "socket" | "send" | "sendAside" | "recv" | "sendFromChild" | "read" | "close"> = {
     socket(netns, domain, type, protocol) {
       const fd = host.socket(netns, domain, type, protocol);
       if (domain === AF_NETLINK && fd >= 0)
@@ -172,6 +172,10 @@ export function traced(host: Host, emit: (line: TraceLine) => void): Host {
     send(fd, message) {
       sent(fd, message, "send");
       return host.send(fd, message);
+    },
+    sendAside(fd, message) {
+      sent(fd, message, "send");
+      return host.sendAside(fd, message);
     },
     recv(fd, timeoutMs) {
       const bytes = host.recv(fd, timeoutMs);

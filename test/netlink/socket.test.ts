@@ -143,6 +143,29 @@ describe("try", () => {
   });
 });
 
+describe("begin", () => {
+  it("lets the caller go on, and gives the kernel's answer when it is asked for", () => {
+    const { kernel, socket } = opened(({ seq }) => [acknowledges(seq, EEXIST)]);
+    const end = socket.begin(newThing, { index: 1 }, 0x600);
+    expect(kernel.sends).toEqual([]);
+    expect(end()).toMatchObject({ errno: EEXIST });
+    expect(kernel.sends).toMatchObject([[{ type: 0x20, flags: 0x605 }]]);
+  });
+
+  it("sends at once where there can be no thread", () => {
+    const { kernel, socket } = opened(({ seq }) => [acknowledges(seq)], { fails: { sendAside: -EBUSY } });
+    const end = socket.begin(newThing, { index: 1 });
+    expect(kernel.sends).toHaveLength(1);
+    expect(end()).toEqual({ errno: 0 });
+  });
+
+  it("throws where nothing could be sent, and names the request", () => {
+    const { socket } = opened(() => [], { fails: { endAside: -EPERM } });
+    const error = caughtAs(HostError, () => socket.begin(newThing, { index: 1 })());
+    expect(error).toMatchObject({ errno: EPERM, message: expect.stringContaining("NEWTHING") });
+  });
+});
+
 describe("ack", () => {
   it("returns nothing where the kernel agrees, a warning included", () => {
     const { socket } = opened(({ seq }) => [acknowledges(seq, 0, "ignored")]);

@@ -425,6 +425,8 @@ export class FakeHost implements Host {
   openInNetns = noNetwork;
   setsockopt = noNetwork;
   send = noNetwork;
+  sendAside = noNetwork;
+  endAside = noNetwork;
   bind = noNetwork;
   recv = noNetwork;
   poll = noNetwork;

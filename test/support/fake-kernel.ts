@@ -34,7 +34,9 @@ export interface FakeSocket {
 
 export interface FakeKernelOptions {
   /** The negative errno that a call gives, by the call's name. */
-  readonly fails?: Readonly<Partial<Record<"socket" | "setsockopt" | "bind" | "send", Errno>>>;
+  readonly fails?: Readonly<
+    Partial<Record<"socket" | "setsockopt" | "bind" | "send" | "sendAside" | "endAside", Errno>>
+  >;
   readonly getsockopt?: Uint8Array | Errno;
   /** What bound sockets receive, one after the other: bytes, or the errno of the receive. Taken from as it is received. */
   readonly announced?: (Uint8Array | Errno)[];
@@ -63,6 +65,8 @@ export function fakeKernel(
   const queues = new Map<number, (Uint8Array | Errno)[]>();
   const { fails = {}, announced = [] } = options;
   let clock = 1000;
+  /** Sends what is under way: no sooner than it must be, as another thread may. */
+  let aside: (() => number) | undefined;
   const fake: Partial<Host> & Omit<FakeKernel, keyof Host> = {
     sockets,
     sends,
@@ -90,6 +94,16 @@ export function fakeKernel(
       sends.push(messages);
       queues.get(fd)!.push(...answer(messages, bytes));
       return bytes.length;
+    },
+    sendAside(fd, bytes) {
+      if (fails.sendAside !== undefined) return fails.sendAside;
+      aside = () => fake.send!(fd, bytes);
+      return 0;
+    },
+    endAside() {
+      const send = aside!;
+      aside = undefined;
+      return fails.endAside ?? send();
     },
     recv(fd, timeoutMs) {
       timeouts.push(timeoutMs);

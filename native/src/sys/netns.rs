@@ -8,8 +8,8 @@ use std::sync::OnceLock;
 /// In place of a descriptor: the namespace the process runs in.
 pub const OWN: c_int = -1;
 
-/// Makes `call` inside the namespace `netns`. The process has one thread, so it is in that namespace meanwhile as a
-/// whole; should the way back be barred, it ends at once, since whatever it did next would hit the wrong namespace.
+/// Makes `call` inside the namespace `netns`. All is done by one thread (but see aside.rs), which is in that namespace
+/// meanwhile; should the way back be barred, it ends at once, since whatever it did next would hit the wrong namespace.
 pub fn within<T>(netns: c_int, call: impl FnOnce() -> Result<T>) -> Result<T> {
     if netns == OWN {
         return call();
