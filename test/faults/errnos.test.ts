@@ -4,7 +4,7 @@
 // bridge-converges.test.ts.
 
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
-import { callSites, type Fault, withFault } from "../support/faults.ts";
+import { callSites, type Fault, TIMING, withFault } from "../support/faults.ts";
 import { attachment, dualStack } from "../support/network.ts";
 import type { PluginCall } from "../support/node.ts";
 import { Sandbox } from "../support/sandbox.ts";
@@ -25,9 +25,6 @@ const FAULTS: readonly (readonly [Fault, readonly string[] | "all"])[] = [
   ["garbled", ["recvfrom"]],
   ["EINTR", ["openat", "read", "write", "sendto", "recvfrom", "ppoll", "flock", "getrandom", "fstatfs"]],
 ];
-
-/** Asked one time more or less from run to run, when the kernel has not answered yet. */
-const TIMING = ["ppoll", "recvfrom"];
 
 let node: Sandbox;
 let faults = 0;

@@ -2,7 +2,7 @@
 // finished by the next, and no address is lost. The snapshots come from ip, bridge, nft and the files.
 
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { type CallSite, callSites, type Fault, withFault } from "../support/faults.ts";
+import { type CallSite, callSites, type Fault, TIMING, withFault } from "../support/faults.ts";
 import { attachment, dualStack } from "../support/network.ts";
 import type { PluginEnded } from "../support/node.ts";
 import { Sandbox } from "../support/sandbox.ts";
@@ -14,9 +14,6 @@ const CONF = dualStack(41, {
 });
 const CALL = attachment("victim");
 const EXCEPT_MEMORY = { exceptMemory: true };
-
-/** Whether the plugin has to wait for an answer, and how often, differs from run to run. */
-const TIMING = ["ppoll", "recvfrom"];
 
 /** A failure says so once, in JSON, with a code; a kill says nothing. */
 function expectAnswer(ended: PluginEnded, fault: Fault, { name }: CallSite, site: string): void {

@@ -21,11 +21,17 @@ const NEVER = new Set(["execve", "exit_group", "exit", "rt_sigreturn", "arch_prc
 /** Where the only way to fail is for want of memory. */
 const MEMORY = new Set(["brk", "mmap", "mprotect", "munmap"]);
 
+/**
+ * Waits for the kernel, or for the thread that makes the pair: whether the plugin has to, and how often, differs from run to
+ * run.
+ */
+export const TIMING = ["ppoll", "recvfrom", "futex"];
+
 /** The plugin reads its configuration from a file: one that dies early would break the pipe of whoever feeds it. */
 const CONF_FILE = "/run/fault.json";
 const FROM_FILE = ["sh", "-c", `exec "$@" <${CONF_FILE}`, "sh"];
 
-/** Every system call of one run of a plugin, its children's aside, in order, from the beginning of our main on. */
+/** Every system call of one run of a plugin, those of its children and its other thread aside, in order, from the beginning of our main on. */
 export function callSites(node: Sandbox, verb: string, conf: Conf, call: PluginCall): CallSite[] {
   const log = "/run/strace.log";
   const ended = node.plugin("bridge", verb, conf, { ...call, under: ["strace", "-qq", "-o", log] });
