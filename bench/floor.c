@@ -73,12 +73,13 @@ static void attribute(int type, const void *value, size_t length) {
 }
 
 static void number(int type, unsigned value) { attribute(type, &value, sizeof value); }
+static void text(int type, const char *value) { attribute(type, value, strlen(value) + 1); }
+
 static void queues(void) {
     if (getenv("FLOOR_QUEUE") == NULL) return;
     number(IFLA_NUM_TX_QUEUES, 1);
     number(IFLA_NUM_RX_QUEUES, 1);
 }
-static void text(int type, const char *value) { attribute(type, value, strlen(value) + 1); }
 
 // Sends what was appended and reads `answers` acknowledgements.
 static void transact(int fd, int answers, const char *what) {
