@@ -111,20 +111,26 @@ function perSecond(ran: readonly Ran[]): number {
 export function bursts(containers: number, levels: readonly number[], times: number): Promise<Burst[]> {
   const network = { masquerade: "default" } as const;
   const contenders = [reference({ masquerade: "iptables" }), floor(network), ours(network)];
+  const verbs = ["ADD", "DEL"] as const;
   return compete(contenders, containers + 1, (entrants) => {
     run(entrants.map((entrant) => entrant.job("ADD", containers)));
     const found = new Map<string, Burst>();
     for (let time = 0; time < times; time++) {
       for (const parallel of levels) {
         for (const entrant of rotate(entrants, time)) {
-          for (const verb of ["ADD", "DEL"] as const) {
-            const jobs = Array.from({ length: containers }, (_, index) =>
-              entrant.job(verb, index, index === 0 ? { settleMs: 1000 } : {}),
-            );
-            const contender = entrant.contender.label;
+          const contender = entrant.contender.label;
+          const rates = quietRounds(1, () =>
+            verbs.map((verb) => {
+              const jobs = Array.from({ length: containers }, (_, index) =>
+                entrant.job(verb, index, index === 0 ? { settleMs: 1000 } : {}),
+              );
+              return perSecond(run(jobs, parallel));
+            }),
+          );
+          for (const [at, verb] of verbs.entries()) {
             const key = `${contender} ${verb} ${parallel}`;
             const burst = found.get(key) ?? { contender, verb, parallel, perSecond: [] };
-            burst.perSecond.push(perSecond(run(jobs, parallel)));
+            burst.perSecond.push(rates[at]!);
             found.set(key, burst);
           }
         }
@@ -144,12 +150,18 @@ export function growth(containers: number): Promise<Series[]> {
     ours(network),
   ];
   return compete(contenders, containers, (entrants) => {
-    const turns: Turn[] = [];
-    for (let index = 0; index < containers; index++) {
-      for (const entrant of rotate(entrants, index))
-        turns.push({ entrant, what: "ADD", job: entrant.job("ADD", index) });
-    }
-    return series(perform(turns));
+    let most = 0;
+    const add = (index: number) => {
+      const turns = rotate(entrants, index);
+      const isAgain = index < most;
+      if (isAgain) run(turns.map((entrant) => entrant.job("DEL", index)));
+      most = index + 1;
+      const settleMs = isAgain ? SETTLE_MS : 0;
+      return perform(
+        turns.map((entrant) => ({ entrant, what: "ADD", job: entrant.job("ADD", index, { settleMs }) })),
+      );
+    };
+    return series(quietRounds(containers, add));
   });
 }
 

@@ -6,6 +6,7 @@
 //! Before each block stands its length, in 8 bytes. Blocks lie on addresses that are multiples of 8.
 
 use crate::failure;
+use crate::placement::PAGE;
 use crate::snapshot;
 use rquickjs::allocator::Allocator;
 use std::alloc::{GlobalAlloc, Layout};
@@ -18,6 +19,8 @@ const SMALL: usize = 512;
 /// From here on each block is a mapping of its own.
 const HUGE: usize = 256 * 1024;
 const CHUNK: usize = 1024 * 1024;
+/// How much of a chunk the kernel is to make ready at once, instead of a page at a time when first written to.
+const READY: usize = 64 * 1024;
 const LISTS: usize = SMALL / STEP + 4 * (HUGE / SMALL).ilog2() as usize;
 
 pub struct Heap {
@@ -90,7 +93,12 @@ impl Heap {
             (None, Some(room)) => room,
             (None, None) => {
                 self.outside += 1;
-                (pages(CHUNK), CHUNK)
+                let chunk = pages(CHUNK);
+                // Room for input comes first, of which little is filled.
+                let after = chunk.wrapping_add(size & !(PAGE - 1));
+                // SAFETY: the chunk is longer, and not in use. It changes no contents; see snapshot.rs.
+                unsafe { libc::madvise(after.cast(), READY, libc::MADV_POPULATE_WRITE) };
+                (chunk, CHUNK)
             }
         };
         if chunk.is_null() {

@@ -119,12 +119,13 @@ function buildResult(
   identity: Identity,
   ipam?: Result & Routing,
 ): Result {
-  let bridge: Link | undefined = session.link("host", config.bridge);
+  const macOf = (bridge: Link | undefined) => (bridge === undefined ? "" : formatMac(bridge.address!));
+  let bridgeMac = macOf(session.link("host", config.bridge));
   // As it is now: a bridge that somebody else made may have taken its MAC from the new port.
-  if (formatMac(bridge.address!) !== identity.bridgeMac) bridge = session.findLink("host", config.bridge);
+  if (bridgeMac !== identity.bridgeMac) bridgeMac = macOf(session.findLink("host", config.bridge));
   return {
     interfaces: [
-      { name: config.bridge, ...(bridge === undefined ? {} : { mac: formatMac(bridge.address!) }) },
+      { name: config.bridge, mac: bridgeMac },
       { name: identity.hostName, mac: identity.hostMac },
       { name: request.ifname, mac: identity.mac, sandbox: request.netns! },
       ...vlanGateway(session, config, ipam),

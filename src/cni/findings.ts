@@ -37,16 +37,24 @@ export function refuseProblems({ problems }: Findings): void {
   throw new CniError(Code.invalidNetworkConfig, `invalid configuration: ${lines[0]}`, lines.join("\n"));
 }
 
-const reserved: ReadonlySet<string> = new Set(protocolKeys.map((key) => key.toLowerCase()));
+/** As they are written, and in lower case. */
+const reserved: ReadonlySet<string> = new Set([
+  ...protocolKeys,
+  ...protocolKeys.map((key) => key.toLowerCase()),
+]);
+
+function isReserved({ path, key }: Findings["unknownKeys"][number]): boolean {
+  if (path !== key) return false;
+  return reserved.has(key) || reserved.has(key.toLowerCase()) || key.startsWith("cni.dev/");
+}
 
 /** So many are named; a document with more is another program's, and to look for what each may mean takes long. */
 const mostWarnings = 20;
 
 /** Tells on stderr of keys that have no effect, with the known key each may be a misspelling of. */
 export function warnUnknownKeys(host: Host, { unknownKeys }: Findings): void {
-  const isReserved = ({ path, key }: { readonly path: string; readonly key: string }) =>
-    path === key && (reserved.has(key.toLowerCase()) || key.startsWith("cni.dev/"));
   const unknown = unknownKeys.filter((each) => !isReserved(each));
+  if (unknown.length === 0) return;
   for (const { path, key, known } of unknown.slice(0, mostWarnings)) {
     const nearest = nearestKey(key, known);
     const hint = nearest === undefined ? "" : `; did you mean ${nearest}?`;

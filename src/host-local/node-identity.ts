@@ -1,6 +1,7 @@
 // Which boot of which machine this is. Both ids go into what we record of an attachment: see attachment-proof.ts.
 
 import { AT_FDCWD, type Host } from "../host.ts";
+import { O_RDONLY } from "../open-flags.ts";
 import { readSmallFile } from "./small-file.ts";
 
 export interface NodeIdentity {
@@ -13,8 +14,11 @@ export interface NodeIdentity {
 /** Where the same id may stand: systemd's place, and D-Bus's on a system without it. */
 const machineIdPaths = ["/etc/machine-id", "/var/lib/dbus/machine-id"];
 
+/** More than a UUID and its newline. The kernel clears as much memory as is asked of a file below /proc/sys. */
+const bootIdBytes = 64;
+
 export function readBootId(host: Host): string {
-  const text = readSmallFile(host, AT_FDCWD, "/proc/sys/kernel/random/boot_id");
+  const text = readSmallFile(host, AT_FDCWD, "/proc/sys/kernel/random/boot_id", O_RDONLY, bootIdBytes);
   return typeof text === "string" ? text.trim() : "";
 }
 

@@ -3,10 +3,14 @@
 import { type Errno, type Host, ok } from "../host.ts";
 import { O_NONBLOCK, O_RDONLY } from "../open-flags.ts";
 
-const chunkBytes = 65536;
-
 /** The text of a file, or the errno of opening or reading it. `flags`: more of open(2), such as O_NOFOLLOW. */
-export function readSmallFile(host: Host, dirfd: number, path: string, flags = 0): string | Errno {
+export function readSmallFile(
+  host: Host,
+  dirfd: number,
+  path: string,
+  flags = 0,
+  chunkBytes = 65536,
+): string | Errno {
   const fd = host.openat(dirfd, path, O_RDONLY | O_NONBLOCK | flags, 0);
   if (fd < 0) return fd;
   try {

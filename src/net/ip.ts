@@ -2,6 +2,8 @@
 // Texts are read as Go's net.ParseIP and net.ParseCIDR read them (every CNI plugin so far did) and written as RFC 5952.
 // Which addresses a container may use is not decided here (src/host-local/ranges.ts).
 
+import { remembering } from "./remembering.ts";
+
 /** An address: 4 or 16 bytes in network order. An IPv4-mapped IPv6 address is always its 4 bytes, as in Go. */
 export type Ip = Uint8Array;
 
@@ -85,18 +87,6 @@ function isMapped(ip: Ip): boolean {
   if (ip.length !== 16 || ip[10] !== 255 || ip[11] !== 255) return false;
   for (let index = 0; index < 10; index++) if (ip[index] !== 0) return false;
   return true;
-}
-
-/** A parser that remembers what it has read: each layer asks for the same few texts again. */
-function remembering<T>(parse: (text: string) => T | undefined): (text: string) => T | undefined {
-  const known = new Map<string, T>();
-  return (text) => {
-    const found = known.get(text);
-    if (found !== undefined) return found;
-    const read = parse(text);
-    if (read !== undefined) known.set(text, read);
-    return read;
-  };
 }
 
 /** The address a text names, as Go's net.ParseIP: no leading zeros, no zone, no prefix length. Not to be changed. */

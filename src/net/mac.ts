@@ -1,9 +1,10 @@
 // Ethernet addresses: text to bytes and back. The forms are those of Go's net.ParseMAC that have 6 bytes.
 
 import { formatHex, parseHexPair } from "./hex.ts";
+import { remembering } from "./remembering.ts";
 
-/** The 6 bytes of `aa:bb:cc:dd:ee:ff`, `aa-bb-cc-dd-ee-ff` or `aabb.ccdd.eeff`, in either case; else undefined. */
-export function parseMac(text: string): Uint8Array | undefined {
+/** The 6 bytes (not to be changed) of `aa:bb:cc:dd:ee:ff`, `aa-bb-cc-dd-ee-ff` or `aabb.ccdd.eeff`, in either case; else undefined. */
+export const parseMac = remembering((text): Uint8Array | undefined => {
   const dotted = text.length === 14;
   const separator = text.charAt(dotted ? 4 : 2);
   if (dotted ? separator !== "." : text.length !== 17 || (separator !== ":" && separator !== "-"))
@@ -17,7 +18,7 @@ export function parseMac(text: string): Uint8Array | undefined {
     mac[index] = byte;
   }
   return mac;
-}
+});
 
 /** `aa:bb:cc:dd:ee:ff`, lower case, for any number of bytes. */
 export function formatMac(mac: Uint8Array): string {

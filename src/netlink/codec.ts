@@ -64,24 +64,31 @@ function fixed<T>(size: number, write: Fixed<T>["write"], get: Fixed<T>["get"]):
   };
 }
 
+// Messages begin as zeros (see `written`), most numbers are small, and an element of an array is dear: the upper bytes of a
+// small number are not written.
+
 function set16(bytes: Uint8Array, at: number, value: number): number {
   bytes[at] = value;
-  bytes[at + 1] = value >> 8;
+  if (value > 255 || value < 0) bytes[at + 1] = value >> 8;
   return at + 2;
 }
 
 export function set32(bytes: Uint8Array, at: number, value: number): number {
   bytes[at] = value;
-  bytes[at + 1] = value >> 8;
-  bytes[at + 2] = value >> 16;
-  bytes[at + 3] = value >> 24;
+  if (value > 255 || value < 0) {
+    bytes[at + 1] = value >> 8;
+    bytes[at + 2] = value >> 16;
+    bytes[at + 3] = value >> 24;
+  }
   return at + 4;
 }
 
 function set32be(bytes: Uint8Array, at: number, value: number): number {
-  bytes[at] = value >> 24;
-  bytes[at + 1] = value >> 16;
-  bytes[at + 2] = value >> 8;
+  if (value > 255 || value < 0) {
+    bytes[at] = value >> 24;
+    bytes[at + 1] = value >> 16;
+    bytes[at + 2] = value >> 8;
+  }
   bytes[at + 3] = value;
   return at + 4;
 }

@@ -90,9 +90,16 @@ describe.each(FAULTS)("%s", (fault, names) => {
       expect(ended.json?.code, label).not.toBe(999);
       if (fault === "terminate" && ended.status !== 0) {
         expect(ended.stdout, label).toBe("");
-        expect(["read", "fcntl", "prlimit64", "mmap", "rt_sigaction", "rt_sigprocmask", ...TIMING]).toContain(
-          site.name,
-        );
+        expect([
+          "read",
+          "fcntl",
+          "prlimit64",
+          "mmap",
+          "madvise",
+          "rt_sigaction",
+          "rt_sigprocmask",
+          ...TIMING,
+        ]).toContain(site.name);
       }
       must("DEL", label);
       expect(traces(), label).toBe(before);

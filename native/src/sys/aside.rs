@@ -1,17 +1,20 @@
 //! A message that another thread sends while this one goes on: what a netlink request asks for is done within the call that
 //! sends it. One message at a time. That thread makes the one call and no other; it allocates nothing, since the heap is this
-//! thread's.
+//! thread's. Where it has not begun by the time it is waited for, as no processor was free for it, this thread makes the call.
 
 use super::{Errno, Result, posix, socket};
 use libc::{c_int, c_void, pthread_t};
-use std::mem::MaybeUninit;
+use std::mem::{self, MaybeUninit};
 use std::ptr;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// How long a message may be.
 const ROOM: usize = 4096;
 const STACK: usize = 64 * 1024;
 
 struct Aside {
+    is_under_way: bool,
+    /// Outlives its message where it had not begun.
     thread: Option<pthread_t>,
     fd: c_int,
     length: usize,
@@ -19,9 +22,26 @@ struct Aside {
     sent: Result<c_int>,
 }
 
+/// Whether one of the two has begun to send.
+static BEGUN: AtomicBool = AtomicBool::new(false);
+
 fn aside() -> *mut Aside {
-    static mut ASIDE: Aside = Aside { thread: None, fd: -1, length: 0, message: [0; ROOM], sent: Ok(0) };
+    static mut ASIDE: Aside =
+        Aside { is_under_way: false, thread: None, fd: -1, length: 0, message: [0; ROOM], sent: Ok(0) };
     &raw mut ASIDE
+}
+
+/// Sends where the other thread has not begun to, and says whether it did.
+fn send_unless_begun() -> bool {
+    let is_first = !BEGUN.swap(true, Ordering::AcqRel);
+    if is_first {
+        // SAFETY: the first alone touches these until it has sent.
+        unsafe {
+            let aside = &mut *aside();
+            aside.sent = socket::send(aside.fd, &aside.message[..aside.length]);
+        }
+    }
+    is_first
 }
 
 /// Begins to send; −EBUSY while another message is under way, −EMSGSIZE where it is too long.
@@ -30,36 +50,49 @@ pub fn send_aside(fd: c_int, message: &[u8]) -> Result<c_int> {
     struct Stack(#[expect(dead_code)] MaybeUninit<[u8; STACK]>);
     static mut ROOM_TO_RUN: Stack = Stack(MaybeUninit::uninit());
     extern "C" fn run(_: *mut c_void) -> *mut c_void {
-        // SAFETY: who began this reads and writes none of it until the thread has ended.
-        unsafe {
-            let aside = &mut *aside();
-            aside.sent = socket::send(aside.fd, &aside.message[..aside.length]);
-        }
+        send_unless_begun();
         ptr::null_mut()
     }
-    // SAFETY: one thread calls this, and no other runs: there is one at a time. All is filled before use.
+    // SAFETY: one thread calls this, and after the wait no other runs. All is filled before use.
     unsafe {
-        let aside = &mut *aside();
-        if aside.thread.is_some() {
+        if (*aside()).is_under_way {
             return Err(Errno(libc::EBUSY));
         }
+        wait()?;
+        let aside = &mut *aside();
         aside.message.get_mut(..message.len()).ok_or(Errno(libc::EMSGSIZE))?.copy_from_slice(message);
         (aside.fd, aside.length) = (fd, message.len());
+        BEGUN.store(false, Ordering::Release);
         let (mut attributes, mut thread) = (MaybeUninit::uninit(), MaybeUninit::uninit());
         posix(libc::pthread_attr_init(attributes.as_mut_ptr()))?;
         posix(libc::pthread_attr_setstack(attributes.as_mut_ptr(), (&raw mut ROOM_TO_RUN).cast(), STACK))?;
         posix(libc::pthread_create(thread.as_mut_ptr(), attributes.as_ptr(), run, ptr::null_mut()))?;
-        aside.thread = Some(thread.assume_init());
+        (*self::aside()).thread = Some(thread.assume_init());
+        (*self::aside()).is_under_way = true;
     }
     Ok(0)
 }
 
+/// Waits for the thread, if there is one: it sends, or sees that it is too late.
+fn wait() -> Result<()> {
+    // SAFETY: one thread calls this, and the other touches not this field.
+    match unsafe { (*aside()).thread.take() } {
+        // SAFETY: a thread is waited for once.
+        Some(thread) => posix(unsafe { libc::pthread_join(thread, ptr::null_mut()) }),
+        None => Ok(()),
+    }
+}
+
 /// Waits until the message has been sent; what `send` would have said. −EINVAL where there is none.
 pub fn end_aside() -> Result<c_int> {
-    // SAFETY: as above; a thread is waited for once, and has written what is read then.
+    // SAFETY: one thread calls this; what the other writes is read when it has ended.
     unsafe {
-        let thread = (*aside()).thread.take().ok_or(Errno(libc::EINVAL))?;
-        posix(libc::pthread_join(thread, ptr::null_mut()))?;
+        if !mem::take(&mut (*aside()).is_under_way) {
+            return Err(Errno(libc::EINVAL));
+        }
+        if !send_unless_begun() {
+            wait()?;
+        }
         (*aside()).sent
     }
 }
@@ -85,5 +118,17 @@ mod tests {
 
         assert_eq!(send_aside(9999, b"three"), Ok(0));
         assert_eq!(end_aside(), Err(Errno(libc::EBADF)));
+
+        // Whichever of the two sends, it is once.
+        for round in 0..500_u32 {
+            let message = round.to_ne_bytes();
+            assert_eq!(send_aside(ours, &message), Ok(0));
+            if round.is_multiple_of(2) {
+                std::thread::yield_now();
+            }
+            assert_eq!(end_aside(), Ok(4));
+            assert_eq!(socket::recv(theirs, 5000.0).unwrap(), message);
+            assert_eq!(socket::recv(theirs, 0.0), Err(Errno(libc::ETIMEDOUT)));
+        }
     }
 }
