@@ -15,6 +15,8 @@ _cni_bridge
 printf '%s\\n' "\${COMPREPLY[@]}"`;
   const { stdout, stderr, status } = spawnSync("bash", ["-euc", script, "bash", ...words], {
     encoding: "utf8",
+    // NB: with a socket there, as Node makes one, bash takes itself for started by rshd and reads bashrc.
+    stdio: ["ignore", "pipe", "pipe"],
   });
   expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
   return stdout.split("\n").filter((word) => word !== "");
