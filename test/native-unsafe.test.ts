@@ -12,6 +12,7 @@ const files = readdirSync(join(root, "src"), { recursive: true, encoding: "utf8"
 
 /** Where C is spoken: the engine's interface, the kernel's, the heap, the process's entry and end. */
 const MAY = [
+  "allocator.rs",
   "answer.rs",
   "arguments.rs",
   "engine.rs",

@@ -2,7 +2,7 @@
 //! goes wrong into text.
 
 use crate::intrinsics::Chosen;
-use crate::{answer, failure, heap, host, text};
+use crate::{allocator, answer, failure, host, text};
 use rquickjs::{Context, Ctx, Error, Module, Runtime, Value, qjs};
 use std::ffi::CStr;
 use std::ptr::NonNull;
@@ -48,7 +48,7 @@ pub fn start(bytecode: &[u8]) -> Started {
 }
 
 fn make() -> Result<(Runtime, Context), Error> {
-    let runtime = Runtime::new_with_alloc(heap::Process)?;
+    let runtime = Runtime::new_with_alloc(allocator::Process)?;
     runtime.set_gc_threshold(usize::MAX);
     let context = Context::custom::<Chosen>(&runtime)?;
     Ok((runtime, context))

@@ -1,19 +1,16 @@
-//! The process's memory, for Rust and for the engine: a heap for one thread and a few milliseconds. It is ours because
+//! The process's memory, given out by allocator.rs: a heap for one thread and a few milliseconds. It is ours because
 //! the snapshot (snapshot.rs) holds it whole, at its address, and because that is cheaper where what is written stands together
 //! (placement.rs): the engine's own heap for small blocks is off (Makefile). Blocks come from a list of freed ones of
 //! their size, or else off the end of the current chunk; chunks are never given back. All zeros is an empty heap.
 //!
 //! Before each block stands its length, in 8 bytes. Blocks lie on addresses that are multiples of 8.
 
-use crate::failure;
 use crate::placement::PAGE;
 use crate::snapshot;
-use rquickjs::allocator::Allocator;
-use std::alloc::{GlobalAlloc, Layout};
 use std::ptr;
 
 pub const HEADER: usize = 8;
-const STEP: usize = 8;
+pub const STEP: usize = 8;
 /// Up to here there is a list for every multiple of STEP; above, four for every doubling.
 const SMALL: usize = 512;
 /// From here on each block is a mapping of its own.
@@ -47,7 +44,7 @@ fn class(length: usize) -> (usize, usize) {
 
 impl Heap {
     /// A block for `length` bytes, or null.
-    fn allocate(&mut self, length: usize) -> *mut u8 {
+    pub fn allocate(&mut self, length: usize) -> *mut u8 {
         // What is asked for most, in few instructions; 0 − 1 is a large number.
         let last = length.wrapping_sub(1);
         if last < SMALL {
@@ -130,7 +127,7 @@ impl Heap {
 
     /// # Safety
     /// `block` came from this heap and is not used again.
-    unsafe fn free(&mut self, block: *mut u8) {
+    pub unsafe fn free(&mut self, block: *mut u8) {
         // SAFETY: the block is ours, at least 8 bytes long, and has a header.
         unsafe {
             let last = length(block) - 1;
@@ -162,7 +159,7 @@ impl Heap {
 
     /// # Safety
     /// `block` came from this heap; it is not used again unless the answer is null.
-    unsafe fn resize(&mut self, block: *mut u8, wanted: usize) -> *mut u8 {
+    pub unsafe fn resize(&mut self, block: *mut u8, wanted: usize) -> *mut u8 {
         // SAFETY: the block is ours and has a header; the new one is longer than what is copied.
         unsafe {
             let length = length(block);
@@ -181,7 +178,7 @@ impl Heap {
 
 /// # Safety
 /// `block` came from a heap.
-unsafe fn length(block: *mut u8) -> usize {
+pub unsafe fn length(block: *mut u8) -> usize {
     // SAFETY: the header stands before it.
     unsafe { block.sub(HEADER).cast::<usize>().read() }
 }
@@ -208,87 +205,6 @@ fn pages(size: usize) -> *mut u8 {
     // SAFETY: a mapping wherever the kernel likes touches nothing that exists.
     let pages = unsafe { libc::mmap(ptr::null_mut(), size, access, kind, -1, 0) };
     if pages == libc::MAP_FAILED { ptr::null_mut() } else { pages.cast() }
-}
-
-/// The heap of the process. One thread has it; tests have several, and use glibc's.
-pub struct Process;
-
-#[cfg(not(test))]
-#[global_allocator]
-static GLOBAL: Process = Process;
-
-// SAFETY: blocks are as long as asked for, aligned as asked for, and nobody else's until freed. One that is to be aligned to
-// more than 8, as few tables of rquickjs are, begins inside a longer one and is never given back.
-unsafe impl GlobalAlloc for Process {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        let slack = if layout.align() > STEP { layout.align() } else { 0 };
-        // SAFETY: one thread, and the heap calls nothing that allocates.
-        let block = there(unsafe { (*snapshot::heap()).allocate(layout.size() + slack) });
-        if slack == 0 { block } else { block.wrapping_add(block.align_offset(slack)) }
-    }
-
-    unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
-        if layout.align() <= STEP {
-            // SAFETY: the caller promises that the block is ours and done with.
-            unsafe { (*snapshot::heap()).free(block) }
-        }
-    }
-
-    unsafe fn realloc(&self, block: *mut u8, layout: Layout, length: usize) -> *mut u8 {
-        // SAFETY: the caller promises that the block is ours; the new one is as long as what is copied.
-        unsafe {
-            if layout.align() <= STEP {
-                return there((*snapshot::heap()).resize(block, length));
-            }
-            let larger = self.alloc(Layout::from_size_align_unchecked(length, layout.align()));
-            ptr::copy_nonoverlapping(block, larger, length.min(layout.size()));
-            larger
-        }
-    }
-}
-
-/// Running out of memory in Rust ends with an error object and not with a signal.
-fn there(block: *mut u8) -> *mut u8 {
-    if block.is_null() {
-        failure::stop_without_memory();
-    }
-    block
-}
-
-// SAFETY: as above. Null is "out of memory", which the engine throws.
-unsafe impl Allocator for Process {
-    fn alloc(&mut self, size: usize) -> *mut u8 {
-        // SAFETY: one thread.
-        unsafe { (*snapshot::heap()).allocate(size) }
-    }
-
-    fn calloc(&mut self, count: usize, size: usize) -> *mut u8 {
-        let Some(length) = count.checked_mul(size) else { return ptr::null_mut() };
-        let block = self.alloc(length);
-        if !block.is_null() {
-            // SAFETY: the block is that long.
-            unsafe { block.write_bytes(0, length) };
-        }
-        block
-    }
-
-    unsafe fn dealloc(&mut self, block: *mut u8) {
-        // SAFETY: the engine frees what it got here, once.
-        unsafe { (*snapshot::heap()).free(block) }
-    }
-
-    unsafe fn realloc(&mut self, block: *mut u8, length: usize) -> *mut u8 {
-        if block.is_null() {
-            return self.alloc(length);
-        }
-        // SAFETY: the engine resizes what it got here.
-        unsafe { (*snapshot::heap()).resize(block, length) }
-    }
-
-    unsafe fn usable_size(block: *mut u8) -> usize {
-        // SAFETY: the engine asks about what it got here.
-        unsafe { length(block) }
-    }
 }
 
 #[cfg(test)]

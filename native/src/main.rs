@@ -5,6 +5,7 @@
 
 #![cfg_attr(not(test), no_main)]
 
+mod allocator;
 mod answer;
 mod arguments;
 mod engine;
