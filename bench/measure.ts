@@ -111,7 +111,7 @@ function perSecond(ran: readonly Ran[]): number {
 export function bursts(containers: number, levels: readonly number[], times: number): Promise<Burst[]> {
   const network = { masquerade: "default" } as const;
   const contenders = [reference({ masquerade: "iptables" }), floor(network), ours(network)];
-  const verbs = ["ADD", "DEL"] as const;
+  const both = ["ADD", "DEL"] as const;
   return compete(contenders, containers + 1, (entrants) => {
     run(entrants.map((entrant) => entrant.job("ADD", containers)));
     const found = new Map<string, Burst>();
@@ -120,14 +120,14 @@ export function bursts(containers: number, levels: readonly number[], times: num
         for (const entrant of rotate(entrants, time)) {
           const contender = entrant.contender.label;
           const rates = quietRounds(1, () =>
-            verbs.map((verb) => {
+            both.map((verb) => {
               const jobs = Array.from({ length: containers }, (_, index) =>
                 entrant.job(verb, index, index === 0 ? { settleMs: 1000 } : {}),
               );
               return perSecond(run(jobs, parallel));
             }),
           );
-          for (const [at, verb] of verbs.entries()) {
+          for (const [at, verb] of both.entries()) {
             const key = `${contender} ${verb} ${parallel}`;
             const burst = found.get(key) ?? { contender, verb, parallel, perSecond: [] };
             burst.perSecond.push(rates[at]!);

@@ -11,7 +11,7 @@ use crate::engine::{self, Started};
 use crate::heap::Heap;
 use crate::placement::{PAGE, Placement};
 use crate::rehearsal;
-use crate::sys::{Errno, Result, check, file, posix};
+use crate::sys::{Errno, Result, check, file, thread};
 use libc::{Elf64_Ehdr, Elf64_Phdr, Elf64_Shdr, c_void};
 use std::ffi::CStr;
 use std::mem::MaybeUninit;
@@ -179,14 +179,10 @@ pub fn start(bytecode: &'static [u8]) -> Result<Started> {
         unsafe { (*image()).started = engine::start(BYTECODE) };
         ptr::null_mut()
     }
-    let (mut attributes, mut thread) = (MaybeUninit::uninit(), MaybeUninit::uninit());
     // SAFETY: all is filled before use; the stack is used once, and this thread waits.
     unsafe {
         BYTECODE = bytecode;
-        posix(libc::pthread_attr_init(attributes.as_mut_ptr()))?;
-        posix(libc::pthread_attr_setstack(attributes.as_mut_ptr(), (&raw mut STACK).cast(), LENGTH))?;
-        posix(libc::pthread_create(thread.as_mut_ptr(), attributes.as_ptr(), run, ptr::null_mut()))?;
-        posix(libc::pthread_join(thread.assume_init(), ptr::null_mut()))?;
+        thread::end(thread::begin((&raw mut STACK).cast(), LENGTH, run)?)?;
         Ok((*image()).started)
     }
 }

@@ -15,6 +15,7 @@ pub mod socket;
 pub mod spawn;
 pub mod start;
 pub mod stop;
+pub mod thread;
 
 /// Why a system call failed; positive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,11 +34,6 @@ impl Errno {
 /// The value of a call that says −1 when it fails.
 pub fn check(returned: c_int) -> Result<c_int> {
     if returned == -1 { Err(Errno::last()) } else { Ok(returned) }
-}
-
-/// How a call of the POSIX threads went: they return the errno.
-pub fn posix(errno: c_int) -> Result<()> {
-    if errno == 0 { Ok(()) } else { Err(Errno(errno)) }
 }
 
 /// The byte count of a call that says −1 when it fails.

@@ -49,12 +49,12 @@ export function callSites(node: Sandbox, verb: string, conf: Conf, call: PluginC
     began ||= name === "rt_sigaction";
     if (began) sites.push({ name, nth: counts.get(name)! });
   }
-  // One message is sent by whichever of the two threads comes first.
+  // One message of an ADD is sent by whichever of the two threads comes first.
   const lastSent = counts.get("sendto");
   return sites.map(({ name, nth }) => ({
     name,
     nth,
-    mayBeMissing: TIMING.includes(name) || (name === "sendto" && nth === lastSent),
+    mayBeMissing: TIMING.includes(name) || (verb === "ADD" && name === "sendto" && nth === lastSent),
   }));
 }
 

@@ -2,7 +2,7 @@
 //! sends it. One message at a time. That thread makes the one call and no other; it allocates nothing, since the heap is this
 //! thread's. Where it has not begun by the time it is waited for, as no processor was free for it, this thread makes the call.
 
-use super::{Errno, Result, posix, socket};
+use super::{Errno, Result, socket, thread};
 use libc::{c_int, c_void, pthread_t};
 use std::mem::{self, MaybeUninit};
 use std::ptr;
@@ -63,11 +63,8 @@ pub fn send_aside(fd: c_int, message: &[u8]) -> Result<c_int> {
         aside.message.get_mut(..message.len()).ok_or(Errno(libc::EMSGSIZE))?.copy_from_slice(message);
         (aside.fd, aside.length) = (fd, message.len());
         BEGUN.store(false, Ordering::Release);
-        let (mut attributes, mut thread) = (MaybeUninit::uninit(), MaybeUninit::uninit());
-        posix(libc::pthread_attr_init(attributes.as_mut_ptr()))?;
-        posix(libc::pthread_attr_setstack(attributes.as_mut_ptr(), (&raw mut ROOM_TO_RUN).cast(), STACK))?;
-        posix(libc::pthread_create(thread.as_mut_ptr(), attributes.as_ptr(), run, ptr::null_mut()))?;
-        (*self::aside()).thread = Some(thread.assume_init());
+        let thread = thread::begin((&raw mut ROOM_TO_RUN).cast(), STACK, run)?;
+        (*self::aside()).thread = Some(thread);
         (*self::aside()).is_under_way = true;
     }
     Ok(0)
@@ -78,7 +75,7 @@ fn wait() -> Result<()> {
     // SAFETY: one thread calls this, and the other touches not this field.
     match unsafe { (*aside()).thread.take() } {
         // SAFETY: a thread is waited for once.
-        Some(thread) => posix(unsafe { libc::pthread_join(thread, ptr::null_mut()) }),
+        Some(thread) => unsafe { thread::end(thread) },
         None => Ok(()),
     }
 }
