@@ -17,11 +17,18 @@ interface Node {
   mtimeMs: number;
 }
 
+interface Open {
+  readonly path: string;
+  readonly node: Node;
+  /** Where the next read or write is. */
+  at: number;
+}
+
 export class Files {
   readonly #host: Pick<Host, "encode" | "decode">;
   readonly #descriptor: () => number;
   readonly #nodes = new Map<string, Node>();
-  readonly #open = new Map<number, { readonly path: string; readonly node: Node; at: number }>();
+  readonly #open = new Map<number, Open>();
   #inodes = 0;
   #changes = 0;
   /** What was written to standard output. */
@@ -92,6 +99,15 @@ export class Files {
     return { dev: 1, ino, mode: type | 0o700, size: bytes.length, mtimeMs };
   }
 
+  /** Puts bytes where earlier ones of this descriptor ended; what lay behind is gone. */
+  #append(file: Open, bytes: Uint8Array): void {
+    const whole = new Uint8Array(file.at + bytes.length);
+    whole.set(file.node.bytes.subarray(0, file.at));
+    whole.set(bytes, file.at);
+    file.node.bytes = whole;
+    file.at = whole.length;
+  }
+
   readonly calls = {
     openat: (dirfd, path, flags) => {
       const whole = this.#path(dirfd, path);
@@ -112,7 +128,7 @@ export class Files {
     },
     write: (fd, bytes) => {
       if (fd === STDOUT) this.printed += this.#host.decode(bytes);
-      else this.#open.get(fd)!.node.bytes = bytes.slice();
+      else this.#append(this.#open.get(fd)!, bytes);
       return bytes.length;
     },
     close: (fd) => {

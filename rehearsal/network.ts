@@ -161,6 +161,13 @@ export class Network {
     setsockopt: () => 0,
     /** SO_NETNS_COOKIE. */
     getsockopt: (fd) => new Uint8Array([this.#sockets.get(fd)!.namespace + 1, 0, 0, 0, 0, 0, 0, 0]),
+    ifindex: (fd, ifname) => {
+      const { namespace } = this.#sockets.get(fd)!;
+      const found = this.#links.find(
+        ({ namespace: its, link }) => its === namespace && link.ifname === ifname,
+      );
+      return found?.link.index ?? -ENODEV;
+    },
     send: (fd, bytes) => {
       const { namespace, netfilter, queue } = this.#sockets.get(fd)!;
       for (const message of readMessages(bytes)) {

@@ -47,7 +47,10 @@ export interface Host {
   encode(text: string): Uint8Array;
   /** Text of UTF-8 bytes. An invalid sequence becomes U+FFFD, as in Go's encoding/json. */
   decode(bytes: Uint8Array): string;
-  sha512(bytes: Uint8Array): Uint8Array;
+  /** The hash of a text's UTF-8 bytes. */
+  sha512(text: string): Uint8Array;
+  /** Two lower-case digits for each byte. */
+  hex(bytes: Uint8Array): string;
   /**
    * Runs a program to its end with our environment, in which `environment` ("NAME=value") replaces what it names.
    * `stdin` is written while both outputs are read. At the deadline the program is killed.
@@ -109,6 +112,8 @@ export interface Host {
   bind(fd: number, address: Uint8Array): number | Errno;
   setsockopt(fd: number, level: number, option: number, value: number): number | Errno;
   getsockopt(fd: number, level: number, option: number, length: number): Uint8Array | Errno;
+  /** The index of the interface of that name in the namespace of a socket; −ENODEV. SIOCGIFINDEX of netdevice(7). */
+  ifindex(fd: number, ifname: string): number | Errno;
   send(fd: number, message: Uint8Array): number | Errno;
   /**
    * Has another thread send `message`, of at most 4096 bytes, while this one goes on: what netlink is asked for is done

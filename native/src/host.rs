@@ -4,7 +4,7 @@ use crate::answer::Answer;
 use crate::arguments::{Arguments, Refusal};
 use crate::engine;
 use crate::sys::{aside, deadline, directory, file, lock, netns, process, socket, spawn, stop};
-use crate::text::Text;
+use crate::text::{self, Text};
 use rquickjs::qjs;
 use sha2::{Digest, Sha512};
 use std::ffi::{CStr, c_char, c_int};
@@ -37,7 +37,8 @@ static CALLS: &[Call] = calls! {
     realtime()                        => deadline::realtime;
     encode(text)                      => |text: &[u8]| text.to_vec();
     decode(bytes)                     => Text;
-    sha512(bytes)                     => |bytes| Sha512::digest(bytes).to_vec();
+    sha512(text)                      => |text| Sha512::digest(text).to_vec();
+    hex(bytes)                        => |bytes| Text(text::hex(bytes));
     spawn(path, paths, paths, bytes, number) => spawn::spawn;
     sendFromChild(int, bytes, ints)   => process::send_from_child;
     deferSignals()                    => stop::defer;
@@ -66,6 +67,7 @@ static CALLS: &[Call] = calls! {
     bind(int, bytes)                  => socket::bind;
     setsockopt(int, int, int, int)    => socket::setsockopt;
     getsockopt(int, int, int, size)   => socket::getsockopt;
+    ifindex(int, path)                => socket::ifindex;
     send(int, bytes)                  => socket::send;
     sendAside(int, bytes)             => aside::send_aside;
     endAside()                        => aside::end_aside;

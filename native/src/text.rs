@@ -21,6 +21,12 @@ impl<T: AsRef<[u8]>> Text<T> {
     }
 }
 
+/// Two lower-case digits for each byte.
+pub fn hex(bytes: &[u8]) -> Vec<u8> {
+    let digit = |nibble: u8| b"0123456789abcdef"[usize::from(nibble)];
+    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
+}
+
 /// Text of any value, as String() gives it; it may run script. None where that throws.
 ///
 /// # Safety
@@ -43,6 +49,12 @@ pub unsafe fn describe(context: *mut qjs::JSContext, value: qjs::JSValue) -> Opt
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn hex_has_two_digits_for_each_byte() {
+        assert_eq!(hex(&[0, 0x0a, 0x9f, 0xff]), b"000a9fff");
+        assert_eq!(hex(&[]), b"");
+    }
 
     #[test]
     fn every_stray_byte_becomes_one_replacement_character() {

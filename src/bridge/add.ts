@@ -17,20 +17,14 @@ import { formatMac } from "../net/mac.ts";
 import type { Link } from "../netlink/if-link.ts";
 import { attach, refuseTakenName } from "./attach.ts";
 import { findHostEnd, removeMasquerade, removeSpoofCheck } from "./attachment.ts";
-import {
-  type AttachmentRecord,
-  formatRecord,
-  hostSideOf,
-  type RecordedHostSide,
-  withAssigned,
-} from "./attachment-record.ts";
+import { type AttachmentRecord, hostSideOf, type RecordedHostSide } from "./attachment-record.ts";
 import { type Config, readConfig } from "./config.ts";
 import { vlanGatewayName } from "./config-rules.ts";
 import { type Identity, identify } from "./identity.ts";
 import { type Allocation, allocate } from "./ipam.ts";
 import { openSession } from "./netns.ts";
 import { planAddressing, planBridge, planLayer2, planLink, planPair, planPort } from "./plan.ts";
-import { readRecord, removeRecord, writeRecord } from "./record.ts";
+import { RecordFile, readRecord, removeRecord } from "./record.ts";
 import { restoreRules } from "./restore.ts";
 import { CONTAINER_INTERFACE, planRouting, type Routing } from "./routing.ts";
 import { applyAll, Undo } from "./undo.ts";
@@ -38,10 +32,11 @@ import { applyAll, Undo } from "./undo.ts";
 /** How long a namespace that its path no longer leads to may still be held, by processes that are being killed. */
 const ENDING_MS = 2_000;
 
-/** Claims the attachment: writes its record, or throws where a live attachment has one; a dead one's rest is removed. */
-function claim(session: Session, record: AttachmentRecord, recorded: string): void {
+/** Claims the attachment: begins its record, or throws where a live attachment has one; a dead one's rest is removed. */
+function claim(session: Session, record: AttachmentRecord): RecordFile {
   const { host } = session;
-  if (writeRecord(host, record, recorded, true)) return;
+  const begun = RecordFile.begin(host, record);
+  if (begun !== undefined) return begun;
   const dead = readRecord(host, record.network, record.key);
   const ends = dead !== undefined && isNamespaceGone(host, dead.netns, hostSideOf(dead)?.netnsCookie);
   const living = findLasting(session, () => findHostEnd(session, dead ?? record), ends ? ENDING_MS : 0);
@@ -54,7 +49,7 @@ function claim(session: Session, record: AttachmentRecord, recorded: string): vo
   }
   removeMasquerade(session, record, dead);
   removeSpoofCheck(session, record, dead);
-  writeRecord(host, record, recorded, false);
+  return RecordFile.replace(host, record);
 }
 
 /**
@@ -198,8 +193,7 @@ export function add(host: Host, request: Request): Outcome {
     spoofCheck: config.macspoofchk,
     hostSide: recordHostSide(session, config, identity, mtu),
   };
-  const recorded = formatRecord(record);
-  claim(session, record, recorded);
+  const recordFile = claim(session, record);
   undo.push(() => removeRecord(host, request.name, key));
   try {
     request.enter?.("link");
@@ -224,7 +218,7 @@ export function add(host: Host, request: Request): Outcome {
       const { ips, routes, gateways } = routing;
       ipam = { interfaces: [], ips: [...ips], routes: [...routes], dns: answer.result.dns, gateways };
       const addresses = ipam.ips.map((ip) => ip.address);
-      writeRecord(host, record, withAssigned(recorded, { addresses, gateways }), false);
+      recordFile.assign({ addresses, gateways });
       applyAll(session, planAddressing(config, identity, routing), undo);
     }
     if (session.rulesWereFlushed) restoreRules(session, id);

@@ -13,6 +13,7 @@ import {
   isString,
   isText,
 } from "../cni/guard.ts";
+import { isObject, parseJson } from "../cni/json.ts";
 import type { VlanRange } from "../kernel/vlan.ts";
 import { parsePrefix } from "../net/ip.ts";
 import { parseMac } from "../net/mac.ts";
@@ -22,7 +23,7 @@ import { isLinkName } from "./config-rules.ts";
 import { families, ipMasqBackends, type MasqueradeConfig } from "./masquerade-config.ts";
 
 /** What followed from IPAM's answer; a record has none until then, and none in a layer 2 network. */
-interface Assigned {
+export interface Assigned {
   /** The container's, with prefix. */
   readonly addresses: readonly string[];
   /** With prefix, of the bridge or of its VLAN's gateway interface. */
@@ -96,7 +97,7 @@ const isHostSide = isObjectOf<Omit<HostSide, keyof HostConfig> & Partial<HostCon
 });
 
 /** Whether a value is a whole record: one that is not is as good as none. */
-export const isRecord = isObjectOf<AttachmentRecord>({
+const isRecord = isObjectOf<AttachmentRecord>({
   network: isString,
   containerId: isString,
   ifname: isString,
@@ -123,12 +124,24 @@ export function hostSideOf({ hostSide }: AttachmentRecord): HostSide | undefined
   return isHostSide(hostSide) ? { ...plain, ...hostSide } : undefined;
 }
 
-/** The text of a record. */
-export function formatRecord(record: AttachmentRecord): string {
-  return JSON.stringify(record);
+/** What a record begins with: a line of JSON. */
+export function formatBegin(record: AttachmentRecord): string {
+  return `${JSON.stringify(record)}\n`;
 }
 
-/** The text of a record with IPAM's answer at its end: the rest need not be written anew. */
-export function withAssigned(text: string, { addresses, gateways }: Assigned): string {
-  return `${text.slice(0, -1)},${JSON.stringify({ addresses, gateways }).slice(1)}`;
+/** What follows when IPAM has answered: another line, whose members are the record's too. */
+export function formatAssigned({ addresses, gateways }: Assigned): string {
+  return `${JSON.stringify({ addresses, gateways })}\n`;
+}
+
+/**
+ * The record of a text, `what`; undefined where it is not a whole one. A second line that did not end was not yet said; an earlier
+ * version ended none, and said all in the first.
+ */
+export function parseRecord(text: string, what: string): AttachmentRecord | undefined {
+  const [begin = "", assigned, end] = text.split("\n");
+  const record = parseJson(begin, what);
+  if (!isObject(record)) return undefined;
+  if (end !== undefined) Object.assign(record, parseJson(assigned!, what));
+  return isRecord(record) ? record : undefined;
 }

@@ -2,7 +2,6 @@
 // to undo it without its namespace, its configuration or its IPAM plugin. Written before the first change and removed after
 // the last. A help, never an authority: what one says is checked against the kernel, and DEL works without it.
 
-import { parseJson } from "../cni/json.ts";
 import { warn } from "../cni/warn.ts";
 import { describeErrno, EEXIST, EISDIR, ELOOP, ENOENT, ENOTDIR, EROFS } from "../errno.ts";
 import { AT_FDCWD, type Errno, type Host, ok } from "../host.ts";
@@ -11,13 +10,19 @@ import {
   AT_REMOVEDIR,
   O_CREAT,
   O_DIRECTORY,
+  O_EXCL,
   O_NOFOLLOW,
   O_NONBLOCK,
   O_RDONLY,
-  O_TRUNC,
   O_WRONLY,
 } from "../open-flags.ts";
-import { type AttachmentRecord, isRecord } from "./attachment-record.ts";
+import {
+  type Assigned,
+  type AttachmentRecord,
+  formatAssigned,
+  formatBegin,
+  parseRecord,
+} from "./attachment-record.ts";
 
 export const DIRECTORY = "/run/cni-bridge";
 const MAX_BYTES = 65_536;
@@ -50,61 +55,76 @@ function makeDirectories(host: Host, network: string): Errno {
   return 0;
 }
 
-/** Writes the file `key` of a directory whole or not at all; with `exclusive` only where there is none yet. */
-function writeWhole(
-  host: Host,
-  directory: number,
-  key: string,
-  bytes: Uint8Array,
-  exclusive: boolean,
-): Errno {
-  // The dot keeps a half-written file out of every listing; a fixed name lets the next try replace it.
-  const temporary = `.${key}`;
-  const fd = host.openat(directory, temporary, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, 0o600);
+/** Makes the file `key` of a directory, where there is none, and writes to it; the descriptor, to write more to, or the errno. */
+function writeNew(host: Host, directory: number, key: string, bytes: Uint8Array): number | Errno {
+  const fd = host.openat(directory, key, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600);
   if (fd < 0) return fd;
   const written = host.write(fd, bytes);
+  if (written >= 0) return fd;
   host.close(fd);
-  if (written < 0) return written;
-  if (!exclusive) return host.renameat(directory, temporary, directory, key);
-  const linked = host.linkat(directory, temporary, directory, key);
-  host.unlinkat(directory, temporary, 0);
-  return linked;
+  host.unlinkat(directory, key, 0);
+  return written;
 }
 
 /** The same in the directory of a network, which is made where it is missing. */
-function writeIn(host: Host, network: string, key: string, bytes: Uint8Array, exclusive: boolean): Errno {
-  let done: Errno = 0;
+function writeIn(host: Host, network: string, key: string, bytes: Uint8Array): number | Errno {
+  let done: number | Errno = 0;
   // Twice again at most: the last attachment's DEL may remove the directory as soon as it is made.
   for (let round = 0; round < 3; round++) {
     const made = round === 0 ? 0 : makeDirectories(host, network);
     if (made < 0) return made;
     const directory = openNetwork(host, network);
-    done = directory < 0 ? directory : writeWhole(host, directory, key, bytes, exclusive);
+    done = directory < 0 ? directory : writeNew(host, directory, key, bytes);
     if (directory >= 0) host.close(directory);
     if (done !== -ENOENT) break;
   }
   return done;
 }
 
-/**
- * Writes the text of a record; false where `exclusive` is asked for and there is one. Where /run cannot be written the
- * attachment goes on without: a warning.
- */
-export function writeRecord(
-  host: Host,
-  { network, key }: Pick<AttachmentRecord, "network" | "key">,
-  text: string,
-  exclusive: boolean,
-): boolean {
-  const done = writeIn(host, network, key, host.encode(text), exclusive);
-  if (done === -EEXIST) return false;
-  if (done < 0) {
-    const why = `cannot write ${pathOf(network, key)}: ${describeErrno(-done)}`;
-    warn(host, `${why}; DEL will have to search for what belongs to it`);
-    // One that no longer says all would mislead it. Where it cannot go either, this throws and ADD is undone.
-    if (!exclusive) removeRecord(host, network, key);
+/** A record that this call has begun. */
+export class RecordFile {
+  readonly #host: Host;
+  readonly #network: string;
+  readonly #key: string;
+  /** A negative errno where it cannot be written. */
+  readonly #fd: number | Errno;
+
+  private constructor(host: Host, { network, key }: Pick<AttachmentRecord, "network" | "key">, fd: number) {
+    this.#host = host;
+    this.#network = network;
+    this.#key = key;
+    this.#fd = fd;
+    if (fd < 0) this.#refused(fd);
   }
-  return true;
+
+  /** Begins a record; undefined where there is one. Where /run cannot be written the attachment goes on without: a warning. */
+  static begin(host: Host, record: AttachmentRecord): RecordFile | undefined {
+    const fd = writeIn(host, record.network, record.key, host.encode(formatBegin(record)));
+    return fd === -EEXIST ? undefined : new RecordFile(host, record, fd);
+  }
+
+  /** The same in the place of one that is nobody's any more. */
+  static replace(host: Host, record: AttachmentRecord): RecordFile {
+    removeRecord(host, record.network, record.key);
+    // Another's that came since says the same of the same attachment.
+    return RecordFile.begin(host, record) ?? new RecordFile(host, record, -EEXIST);
+  }
+
+  /** Adds what IPAM assigned. */
+  assign(assigned: Assigned): void {
+    if (this.#fd < 0) return;
+    const written = this.#host.write(this.#fd, this.#host.encode(formatAssigned(assigned)));
+    this.#host.close(this.#fd);
+    if (written >= 0) return;
+    this.#refused(written);
+    // One that does not say all would mislead DEL. Where it cannot go either, this throws and ADD is undone.
+    removeRecord(this.#host, this.#network, this.#key);
+  }
+
+  #refused(errno: Errno): void {
+    const why = `cannot write ${pathOf(this.#network, this.#key)}: ${describeErrno(-errno)}`;
+    warn(this.#host, `${why}; DEL will have to search for what belongs to it`);
+  }
 }
 
 /** The record of an attachment, or undefined where there is none or it cannot be read or understood. */
@@ -128,10 +148,10 @@ function readFrom(
   host.close(fd);
   if (typeof bytes === "number") return bytes === -EISDIR ? undefined : bytes;
   try {
-    const record = parseJson(host.decode(bytes), pathOf(network, key));
-    return isRecord(record) && record.key === key && record.network === network ? record : undefined;
+    const record = parseRecord(host.decode(bytes), pathOf(network, key));
+    return record?.key === key && record.network === network ? record : undefined;
   } catch {
-    // Torn by a power cut in a /run that is no tmpfs: as good as none.
+    // Its ADD was killed as it began, or a power cut tore it in a /run that is no tmpfs: as good as none.
     return undefined;
   }
 }
@@ -176,7 +196,6 @@ export function removeRecord(host: Host, network: string, key: string): void {
   if (absent.includes(directory)) return;
   ok(directory, "open", `${DIRECTORY}/${network}`);
   let gone = host.unlinkat(directory, key, 0);
-  host.unlinkat(directory, `.${key}`, 0);
   // A read-only file system refuses before it looks whether there is such a file.
   if (gone === -EROFS && host.fstatat(directory, key, 0) === -ENOENT) gone = -ENOENT;
   host.close(directory);

@@ -3,14 +3,13 @@
 
 import { ENODEV, EPROTONOSUPPORT } from "../errno.ts";
 import { CniError, Code, HostError } from "../errors.ts";
-import { type Host, OWN_NETNS } from "../host.ts";
+import { type Host, OWN_NETNS, ok } from "../host.ts";
 import {
   AF_UNSPEC,
   type Device,
   getDevice,
   getLink,
   getLinkHead,
-  getLinkIndex,
   type Link,
   type LinkQuery,
   RTNLGRP_LINK,
@@ -146,10 +145,9 @@ export class Session {
     const key = `${where} ${ifname}`;
     const known = this.#indexes.get(key);
     if (known !== undefined) return known;
-    const request = { family: AF_UNSPEC, ifname };
-    const index = this.route(where).get(`look up ${ifname} (${where})`, getLinkIndex, request, [ENODEV]);
-    if (index === undefined) vanished(where, ifname);
-    this.#indexes.set(key, index);
+    const index = this.host.ifindex(this.route(where).fd, ifname);
+    if (index === -ENODEV) vanished(where, ifname);
+    this.#indexes.set(key, ok(index, `look up (${where})`, ifname));
     return index;
   }
 

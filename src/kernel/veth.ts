@@ -4,11 +4,9 @@
 
 import { EEXIST, EINVAL } from "../errno.ts";
 import { CniError, Code, NetlinkError } from "../errors.ts";
-import { OWN_NETNS } from "../host.ts";
 import { formatMac, parseMac } from "../net/mac.ts";
 import { IFF_UP, type Link, newLink } from "../netlink/if-link.ts";
 import { type Answer, NLM_F_CREATE, NLM_F_EXCL } from "../netlink/message.ts";
-import { NETLINK_ROUTE, Socket } from "../netlink/socket.ts";
 import type { Difference } from "./difference.ts";
 import { findLasting } from "./ended-namespace.ts";
 import { deleteLink } from "./link-removal.ts";
@@ -79,19 +77,17 @@ function make(session: Session, step: VethStep, master: number): Answer {
 }
 
 /**
- * Begins to make the pair, on a socket of its own. What is returned waits until the kernel has answered, and says whether the
- * pair is there; why it is not is for `apply` to find out.
+ * Begins to make the pair. What is returned waits until the kernel has answered, and says whether the pair is there; why it is
+ * not is for `apply` to find out.
  */
 export function begin(session: Session, step: VethStep): () => boolean {
   const master = session.index("host", step.bridge);
-  const socket = Socket.open(session.host, OWN_NETNS, NETLINK_ROUTE);
-  const end = socket.begin(newLink, pairOf(session, step, master), NLM_F_CREATE | NLM_F_EXCL);
+  const end = session.route("host").begin(newLink, pairOf(session, step, master), NLM_F_CREATE | NLM_F_EXCL);
   let isMade: boolean | undefined;
   return () => {
     if (isMade !== undefined) return isMade;
     isMade = false;
     isMade = end().errno === 0;
-    socket.close();
     return isMade;
   };
 }

@@ -10,9 +10,9 @@ export function parseHexPair(text: string, at: number): number | undefined {
   return bytesOf.get(text.slice(at, at + 2));
 }
 
-/** The first `count` bytes, two lower-case digits each. */
-export function formatHex(bytes: Uint8Array, count: number, separator = ""): string {
-  let text = count > 0 ? pairs[bytes[0]!]! : "";
-  for (let at = 1; at < count; at++) text += separator + pairs[bytes[at]!]!;
+/** Two lower-case digits for each byte, with something between them. */
+export function formatHex(bytes: Uint8Array, separator = ""): string {
+  let text = bytes.length > 0 ? pairs[bytes[0]!]! : "";
+  for (let at = 1; at < bytes.length; at++) text += separator + pairs[bytes[at]!]!;
   return text;
 }

@@ -22,5 +22,5 @@ export const parseMac = remembering((text): Uint8Array | undefined => {
 
 /** `aa:bb:cc:dd:ee:ff`, lower case, for any number of bytes. */
 export function formatMac(mac: Uint8Array): string {
-  return formatHex(mac, mac.length, ":");
+  return formatHex(mac, ":");
 }

@@ -1,7 +1,6 @@
 // Names and MACs that can be computed again from what they stand for, so that nothing has to be remembered to find them.
 
 import type { Host } from "../host.ts";
-import { formatHex } from "./hex.ts";
 
 /** One interface of one container on one network: what every derived name is derived from. */
 export interface AttachmentId {
@@ -12,7 +11,7 @@ export interface AttachmentId {
 
 /** The hash of texts, of which none can hold a NUL, kept apart by one. */
 function hash(host: Host, ...parts: readonly string[]): Uint8Array {
-  return host.sha512(host.encode(parts.join("\0")));
+  return host.sha512(parts.join("\0"));
 }
 
 /** 32 letters and digits that no two of look alike in a terminal: no i, l, o, u (Crockford's base 32). */
@@ -41,9 +40,9 @@ export function hostVethName(host: Host, id: AttachmentId): string {
   return hostInterfaceName(host, id, vethPrefix);
 }
 
-/** The first hex digits, an even number, of SHA-512 of a text: the reference's chain names and comments hold such. */
+/** The first hex digits of SHA-512 of a text: the reference's chain names and comments hold such. */
 export function hexHash(host: Host, text: string, digits: number): string {
-  return formatHex(host.sha512(host.encode(text)), digits / 2);
+  return host.hex(host.sha512(text)).slice(0, digits);
 }
 
 export function hash16(host: Host, text: string): string {

@@ -117,11 +117,6 @@ const linkInet = body(
 /** Changes a link and what IPv4 keeps of it. */
 export const newLinkInet = request("RTM_NEWLINK", 16, linkInet);
 
-/** The index of a link, and nothing else of all that the answer tells. */
-export const getLinkIndex = request("RTM_GETLINK", 18, query, {
-  read: (bytes, start, end) => i32.read(bytes, start + 4, Math.min(start + 8, end)),
-});
-
 /** What stands at the beginning of a link's message: reading the rest of it takes fifty times as long. */
 export const linkHead = behind(ifinfomsg, attrs({ ifname: common.ifname, operstate: [16, u8] })); // IFLA_OPERSTATE
 export const getLinkHead = request("RTM_GETLINK", 18, query, linkHead);

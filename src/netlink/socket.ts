@@ -65,6 +65,8 @@ export class Socket {
   readonly fd: number;
   readonly #host: Host;
   #seq = 0;
+  /** Waits for the answer to what another thread sends. */
+  #underWay: (() => Answer) | undefined;
   #netnsCookie: string | undefined;
 
   private constructor(host: Host, fd: number) {
@@ -79,7 +81,8 @@ export class Socket {
     // Kernels before 4.12 and 4.20 lack these; nothing but the wording of errors and the speed of dumps depends on them.
     host.setsockopt(fd, SOL_NETLINK, NETLINK_EXT_ACK, 1);
     host.setsockopt(fd, SOL_NETLINK, NETLINK_CAP_ACK, 1);
-    host.setsockopt(fd, SOL_NETLINK, NETLINK_GET_STRICT_CHK, 1);
+    // Only rtnetlink looks at it.
+    if (protocol === NETLINK_ROUTE) host.setsockopt(fd, SOL_NETLINK, NETLINK_GET_STRICT_CHK, 1);
     return socket;
   }
 
@@ -113,18 +116,24 @@ export class Socket {
   }
 
   /**
-   * The same while the caller goes on: the kernel works at it in another thread. What is returned waits for what it says;
-   * nothing else may be asked here before.
+   * The same while the caller goes on: the kernel works at it in another thread. What is returned waits for what it says, as
+   * does whatever else is asked here.
    */
   begin<T>(what: Request<T, unknown>, value: T, flags = 0): () => Answer {
     const bytes = this.encode(what, value, NLM_F_REQUEST | NLM_F_ACK | flags);
     const isAside = this.#host.sendAside(this.fd, bytes) >= 0;
     // Where there can be no thread it is sent at once.
     if (!isAside) this.#send(what.name, bytes);
-    return () => {
+    let answer: Answer | undefined;
+    const end = () => {
+      if (answer !== undefined) return answer;
+      this.#underWay = undefined;
       if (isAside) ok(this.#host.endAside(), "send", what.name);
-      return this.#answer();
+      answer = this.#answer();
+      return answer;
     };
+    this.#underWay = end;
+    return end;
   }
 
   #answer(): Answer {
@@ -227,6 +236,7 @@ export class Socket {
 
   /** A request as bytes; what is sent by somebody else is to be acknowledged. */
   encode<T>(what: Request<T, unknown>, value: T, flags = NLM_F_REQUEST | NLM_F_ACK): Uint8Array {
+    this.#underWay?.();
     const seq = ++this.#seq;
     return written((bytes) => writeMessage(bytes, 0, what, flags, seq, value));
   }

@@ -87,7 +87,7 @@ function requestOf({ type, bytes, start, end }: Message, protocol: number): Requ
 /** A body as JSON can hold it. */
 function readable(value: unknown): unknown {
   if (typeof value === "bigint") return value.toString();
-  if (value instanceof Uint8Array) return formatHex(value, value.length);
+  if (value instanceof Uint8Array) return formatHex(value);
   if (Array.isArray(value)) return value.map(readable);
   if (typeof value !== "object" || value === null) return value;
   return Object.fromEntries(Object.entries(value).map(([key, each]) => [key, readable(each)]));

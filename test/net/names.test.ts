@@ -18,7 +18,8 @@ import {
 const encoder = new TextEncoder();
 const host = {
   encode: (text: string) => encoder.encode(text),
-  sha512: (bytes: Uint8Array) => new Uint8Array(createHash("sha512").update(bytes).digest()),
+  sha512: (text: string) => new Uint8Array(createHash("sha512").update(text).digest()),
+  hex: (bytes: Uint8Array) => Buffer.from(bytes).toString("hex"),
 } as Host;
 
 /** dev_valid_name in net/core/dev.c, with IFNAMSIZ 16. */

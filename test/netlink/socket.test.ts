@@ -33,16 +33,15 @@ function opened(
 }
 
 describe("Socket.open", () => {
-  it("opens a raw netlink socket in the namespace and asks for short, extended answers and strict checks", () => {
+  it.each([
+    // NETLINK_EXT_ACK, NETLINK_CAP_ACK, NETLINK_GET_STRICT_CHK
+    [NETLINK_ROUTE, [11, 10, 12]],
+    [NETLINK_NETFILTER, [11, 10]],
+  ])("opens a raw socket of protocol %i in the namespace and asks for short, extended answers and strict checks", (protocol, options) => {
     const kernel = fakeKernel(() => []);
-    const { fd } = Socket.open(kernel, 7, NETLINK_NETFILTER);
-    expect(kernel.sockets.get(fd)).toMatchObject({ netns: 7, domain: 16, type: 3, protocol: 12 });
-    // SOL_NETLINK with NETLINK_EXT_ACK, NETLINK_CAP_ACK, NETLINK_GET_STRICT_CHK
-    expect(kernel.sockets.get(fd)!.options).toEqual([
-      [270, 11, 1],
-      [270, 10, 1],
-      [270, 12, 1],
-    ]);
+    const { fd } = Socket.open(kernel, 7, protocol);
+    expect(kernel.sockets.get(fd)).toMatchObject({ netns: 7, domain: 16, type: 3, protocol });
+    expect(kernel.sockets.get(fd)!.options).toEqual(options.map((option) => [270, option, 1]));
   });
 
   it("works on a kernel that has none of these options", () => {
@@ -157,6 +156,14 @@ describe("begin", () => {
     const end = socket.begin(newThing, { index: 1 });
     expect(kernel.sends).toHaveLength(1);
     expect(end()).toEqual({ errno: 0 });
+  });
+
+  it("comes before whatever else is asked", () => {
+    const { kernel, socket } = opened(({ seq }) => [acknowledges(seq, seq === 1 ? EEXIST : 0)]);
+    const end = socket.begin(newThing, { index: 1 });
+    expect(socket.try(newThing, { index: 2 })).toEqual({ errno: 0 });
+    expect(end()).toMatchObject({ errno: EEXIST });
+    expect(kernel.sends.map(([sent]) => sent!.seq)).toEqual([1, 2]);
   });
 
   it("throws where nothing could be sent, and names the request", () => {

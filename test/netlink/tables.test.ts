@@ -4,7 +4,7 @@ import { describe, expect, it } from "vitest";
 import { type Codec, decode, encode, type Reader } from "../../src/netlink/codec.ts";
 import { address, getPrefix } from "../../src/netlink/if-addr.ts";
 import { bridgePort } from "../../src/netlink/if-bridge.ts";
-import { getDevice, getLinkIndex, link, linkHead, newLinkProp } from "../../src/netlink/if-link.ts";
+import { getDevice, link, linkHead, newLinkProp } from "../../src/netlink/if-link.ts";
 import * as nft from "../../src/netlink/nf-tables.ts";
 import { getDefaultRoute, getNsid, route } from "../../src/netlink/rtnetlink.ts";
 import { fromHex, golden, goldenNames } from "../support/golden.ts";
@@ -41,7 +41,6 @@ const tables = {
   defaultRoute: getDefaultRoute.answer,
   linkNames: newLinkProp.codec,
   device: getDevice.answer,
-  linkIndex: getLinkIndex.answer,
   linkHead,
   prefix: getPrefix.answer,
   chainUse: nft.getChainUse.answer,

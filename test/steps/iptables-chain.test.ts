@@ -8,7 +8,8 @@ import { parsePrefix } from "../../src/net/ip.ts";
 import { fakeProcess } from "../support/fake-process.ts";
 
 const host = Object.assign(fakeProcess(), {
-  sha512: (bytes: Uint8Array) => new Uint8Array(createHash("sha512").update(bytes).digest()),
+  sha512: (text: string) => new Uint8Array(createHash("sha512").update(text).digest()),
+  hex: (bytes: Uint8Array) => Buffer.from(bytes).toString("hex"),
 });
 
 const owner = (network: string, containerId: string) => ({ network, containerId, ifname: "eth0" });

@@ -244,8 +244,11 @@ export class FakeHost implements Host {
   decode(bytes: Uint8Array): string {
     return new TextDecoder().decode(bytes);
   }
-  sha512(bytes: Uint8Array): Uint8Array {
-    return new Uint8Array(createHash("sha512").update(bytes).digest());
+  sha512(text: string): Uint8Array {
+    return new Uint8Array(createHash("sha512").update(text).digest());
+  }
+  hex(bytes: Uint8Array): string {
+    return Buffer.from(bytes).toString("hex");
   }
 
   openat(dirfd: number, path: string, flags: number, _mode: number): number | Errno {
@@ -425,6 +428,7 @@ export class FakeHost implements Host {
   openInNetns = noNetwork;
   setsockopt = noNetwork;
   send = noNetwork;
+  ifindex = noNetwork;
   sendAside = noNetwork;
   endAside = noNetwork;
   bind = noNetwork;

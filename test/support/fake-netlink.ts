@@ -2,8 +2,10 @@
 
 import { createHash } from "node:crypto";
 import { datagram, listOf } from "../../rehearsal/datagram.ts";
+import { ENODEV } from "../../src/errno.ts";
 import type { Errno, Host } from "../../src/host.ts";
 import { i32 } from "../../src/netlink/codec.ts";
+import { getLink, newLink } from "../../src/netlink/if-link.ts";
 import { type Message, NLMSG_ERROR, readMessages, request } from "../../src/netlink/message.ts";
 import { fakeKernel } from "./fake-kernel.ts";
 
@@ -26,6 +28,13 @@ export interface FakeNetlink extends Host {
   readonly listening: () => number;
 }
 
+/** What a link of that name is numbered, which netlink knows too. */
+function indexOf(answer: FakeNetlinkOptions["answer"], ifname: string): number | Errno {
+  const [said] = answer(readMessages(datagram(getLink, { ifname }, 1))).flatMap((each) => readMessages(each));
+  if (said?.type !== newLink.type) return -ENODEV;
+  return newLink.codec.read(said.bytes, said.start, said.end).index!;
+}
+
 export function fakeNetlink({ answer, announcements = [] }: FakeNetlinkOptions): FakeNetlink {
   const kernel = fakeKernel((_, bytes) => answer(readMessages(bytes)), { announced: announcements });
   return Object.assign(kernel, {
@@ -33,6 +42,8 @@ export function fakeNetlink({ answer, announcements = [] }: FakeNetlinkOptions):
       [...kernel.sockets.values()].filter(({ bound, closed }) => bound !== undefined && !closed).length,
     encode: (text: string) => new TextEncoder().encode(text),
     decode: (bytes: Uint8Array) => new TextDecoder().decode(bytes),
-    sha512: (bytes: Uint8Array) => createHash("sha512").update(bytes).digest(),
+    sha512: (text: string) => new Uint8Array(createHash("sha512").update(text).digest()),
+    hex: (bytes: Uint8Array) => Buffer.from(bytes).toString("hex"),
+    ifindex: (_fd: number, ifname: string) => indexOf(answer, ifname),
   });
 }

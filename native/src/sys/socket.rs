@@ -2,7 +2,8 @@
 
 use super::deadline::{Deadline, poll as poll_until, poll_one};
 use super::{Errno, Result, check, count, netns, retry};
-use libc::{c_int, pollfd, socklen_t};
+use libc::{c_char, c_int, pollfd, socklen_t};
+use std::ffi::CStr;
 use std::mem::MaybeUninit;
 
 /// Room for one datagram. Netlink dumps come in pieces of at most 32 KiB (net/netlink/af_netlink.c).
@@ -32,6 +33,21 @@ pub fn getsockopt(fd: c_int, level: c_int, option: c_int, length: usize) -> Resu
     check(unsafe { libc::getsockopt(fd, level, option, value.as_mut_ptr().cast(), &raw mut filled) })?;
     value.truncate(filled as usize);
     Ok(value)
+}
+
+/// The index of an interface in the namespace of the socket.
+pub fn ifindex(fd: c_int, ifname: &CStr) -> Result<c_int> {
+    // SAFETY: all of it may be zero; the name ends within it, and the kernel fills in the index.
+    unsafe {
+        let mut request: libc::ifreq = std::mem::zeroed();
+        let name = ifname.to_bytes();
+        let room = request.ifr_name.get_mut(..name.len()).filter(|room| room.len() < libc::IFNAMSIZ);
+        for (to, &from) in room.ok_or(Errno(libc::ENODEV))?.iter_mut().zip(name) {
+            *to = from as c_char;
+        }
+        check(libc::ioctl(fd, libc::SIOCGIFINDEX as _, &raw mut request))?;
+        Ok(request.ifr_ifru.ifru_ifindex)
+    }
 }
 
 pub fn send(fd: c_int, message: &[u8]) -> Result<c_int> {
@@ -115,6 +131,16 @@ mod tests {
         assert_eq!(recv(ours, 0.0), Ok(vec![2; 3]));
         assert_eq!(recv(ours, 0.0), Err(Errno(libc::EMSGSIZE)));
         assert_eq!(recv(ours, 0.0), Err(Errno(libc::ETIMEDOUT)));
+    }
+
+    #[test]
+    fn ifindex_is_of_the_very_name() {
+        let fd = socket(netns::OWN, libc::AF_NETLINK, libc::SOCK_RAW, libc::NETLINK_ROUTE).unwrap();
+        assert_eq!(ifindex(fd, c"lo"), Ok(1));
+        for absent in [c"none-such", c"l", c"", c"abcdefghijklmnop", c"a name that is far too long for one"] {
+            assert_eq!(ifindex(fd, absent), Err(Errno(libc::ENODEV)));
+        }
+        assert_eq!(ifindex(9999, c"lo"), Err(Errno(libc::EBADF)));
     }
 
     #[test]
