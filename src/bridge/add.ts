@@ -14,7 +14,7 @@ import { defaultRouteMtu } from "../kernel/route-mtu.ts";
 import type { Session } from "../kernel/session.ts";
 import { begin } from "../kernel/veth.ts";
 import { formatMac } from "../net/mac.ts";
-import type { Link } from "../netlink/if-link.ts";
+import type { Device } from "../netlink/if-link.ts";
 import { attach, refuseTakenName } from "./attach.ts";
 import { findHostEnd, removeMasquerade, removeSpoofCheck } from "./attachment.ts";
 import { type AttachmentRecord, hostSideOf, type RecordedHostSide } from "./attachment-record.ts";
@@ -114,7 +114,7 @@ function buildResult(
   identity: Identity,
   ipam?: Result & Routing,
 ): Result {
-  const macOf = (bridge: Link | undefined) => (bridge === undefined ? "" : formatMac(bridge.address!));
+  const macOf = (bridge: Device | undefined) => (bridge === undefined ? "" : formatMac(bridge.address!));
   let bridgeMac = macOf(session.link("host", config.bridge));
   // As it is now: a bridge that somebody else made may have taken its MAC from the new port.
   if (bridgeMac !== identity.bridgeMac) bridgeMac = macOf(session.findLink("host", config.bridge));

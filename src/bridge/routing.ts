@@ -1,7 +1,7 @@
 // What IPAM's answer means on this network: each address's gateway, the gateway addresses of the bridge, the routes.
 
 import type { IpConfig, Result, Route } from "../cni/result.ts";
-import { formatIp, formatPrefix, network, nextIp, type Prefix, parseIp, parsePrefix } from "../net/ip.ts";
+import { nameIp, namePrefix, network, nextIp, type Prefix, parseIp, parsePrefix } from "../net/ip.ts";
 import type { Config } from "./config.ts";
 
 /** Place of the container's interface in `interfaces` of a result: bridge, host veth, container. */
@@ -25,7 +25,7 @@ function prefixOf({ address }: IpConfig): Prefix {
 
 /** The first address of a subnet after its own, which a gateway has unless IPAM names another. */
 function firstAddress(prefix: Prefix): string {
-  return formatIp(nextIp(network(prefix)));
+  return nameIp(nextIp(network(prefix)));
 }
 
 /**
@@ -59,7 +59,7 @@ export function planRouting(config: Config, ipam: Result): Routing {
     return { interface: CONTAINER_INTERFACE, address, ...(known === undefined ? {} : { gateway: known }) };
   });
   const gateways = config.isGateway
-    ? ips.map((ip) => formatPrefix({ ip: parseIp(ip.gateway!)!, length: prefixOf(ip).length }))
+    ? ips.map((ip) => namePrefix({ ip: parseIp(ip.gateway!)!, length: prefixOf(ip).length }))
     : [];
   const routes = config.isDefaultGateway ? withDefaultRoutes(ipam.routes, ips) : ipam.routes;
   return { ips, routes: distinct(routes), gateways: [...new Set(gateways)] };

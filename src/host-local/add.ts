@@ -12,7 +12,7 @@ import type { Dns, Result } from "../cni/result.ts";
 import { describeErrno, ENOENT } from "../errno.ts";
 import { CniError, Code } from "../errors.ts";
 import { AT_FDCWD, type Host } from "../host.ts";
-import { formatIp, parseIp } from "../net/ip.ts";
+import { nameIp, namePrefix, parseIp } from "../net/ip.ts";
 import { type Attachment, asideName, removeAttachment, writeAttachment } from "./attachment-index.ts";
 import type { Caller } from "./attachment-proof.ts";
 import { Books } from "./books.ts";
@@ -147,9 +147,9 @@ function undo(host: Host, config: IpamConfig, owner: Owner, choices: readonly Ch
 }
 
 function resultOf({ routes }: IpamConfig, choices: readonly Choice[], dns: Dns): Result {
-  const ips = choices.map(({ name, range }) => ({
-    address: `${name}/${range.subnet.length}`,
-    gateway: formatIp(range.gateway),
+  const ips = choices.map(({ ip, range }) => ({
+    address: namePrefix({ ip, length: range.subnet.length }),
+    gateway: nameIp(range.gateway),
   }));
   return { interfaces: [], ips, routes, dns };
 }

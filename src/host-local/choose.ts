@@ -17,6 +17,7 @@ import { isTaken, listLeases, readLastReserved, readLease } from "./store.ts";
 
 export interface Choice {
   readonly range: Range;
+  readonly ip: Ip;
   readonly name: string;
   /** Whether the next search starts behind it. An address given back does not move the round. */
   readonly movesRound: boolean;
@@ -69,7 +70,7 @@ export class Chooser {
       const name = formatIp(ip);
       return isTaken(this.#books.store, name)
         ? undefined
-        : { range: findRange(set, ip)!, name, movesRound: true };
+        : { range: findRange(set, ip)!, ip, name, movesRound: true };
     });
   }
 
@@ -99,7 +100,7 @@ export class Chooser {
     if (isAvoided(this.#avoid, ip)) throw refusal(`${refused}: ipam.exclude holds it`);
     if (isTaken(this.#books.store, name) && !this.#freeDead(name))
       throw refusal(`${refused}: ${describeHolder(this.#books, name)}`);
-    return { range, name, movesRound: true };
+    return { range, ip, name, movesRound: true };
   }
 
   /** Whether an address that is taken is not any more, its holder being dead. */
@@ -132,7 +133,7 @@ export class Chooser {
       const name = formatIp(ip);
       const range = findRange(set, ip);
       if (range && !isAvoided(this.#avoid, ip) && !isTaken(this.#books.store, name))
-        return { range, name, movesRound: false };
+        return { range, ip, name, movesRound: false };
     }
     return undefined;
   }
@@ -152,7 +153,7 @@ export class Chooser {
       if (probed++ === probes) taken = new Set(listLeases(store));
       if (taken?.has(name) ?? isTaken(store, name)) continue;
       if (this.#rests(name) > 0) continue;
-      return { range, name, movesRound: true };
+      return { range, ip, name, movesRound: true };
     }
     return undefined;
   }
@@ -173,7 +174,7 @@ export class Chooser {
       if (taken.has(name)) continue;
       const rests = this.#rests(name);
       if (best === undefined || rests < best.rests)
-        best = { choice: { range, name, movesRound: true }, rests };
+        best = { choice: { range, ip, name, movesRound: true }, rests };
     }
     if (best === undefined) return undefined;
     const seconds = (best.rests / 1000).toFixed(1);

@@ -3,7 +3,7 @@
 import { NetlinkError } from "../errors.ts";
 import { equalIp, type Ip, lastIp, type Prefix, parsePrefix } from "../net/ip.ts";
 import { getPrefix, IFA_F_NODAD, newAddr } from "../netlink/if-addr.ts";
-import type { Link } from "../netlink/if-link.ts";
+import type { Device } from "../netlink/if-link.ts";
 import { NLM_F_CREATE, NLM_F_EXCL } from "../netlink/message.ts";
 import type { Session, Where } from "./session.ts";
 
@@ -20,7 +20,12 @@ export function samePrefix(a: Prefix, b: Prefix): boolean {
 }
 
 /** The addresses of `like`'s family on a link. */
-export function listAddresses(session: Session, where: Where, link: Link, like: Ip): Prefix[] {
+export function listAddresses(
+  session: Session,
+  where: Where,
+  link: Pick<Device, "index" | "ifname">,
+  like: Ip,
+): Prefix[] {
   const request = { family: family(like), index: link.index! };
   const found: Prefix[] = [];
   for (const each of session.route(where).dump(`list the addresses of ${link.ifname}`, getPrefix, request)) {
@@ -35,7 +40,7 @@ export function listAddresses(session: Session, where: Where, link: Link, like: 
 export function addAddress(
   session: Session,
   where: Where,
-  link: Pick<Link, "ifname" | "index">,
+  link: Pick<Device, "index" | "ifname">,
   text: string,
   dad: boolean,
 ): NetlinkError | undefined {

@@ -28,8 +28,9 @@ function maskOf({ groupFwdMask }: BridgeStep): { readonly groupFwdMask?: number 
 }
 
 /** The bridge's mask as the kernel tells it. */
-function groupFwdMaskOf(link: Device): number | undefined {
-  return link.linkinfo?.kind === "bridge" ? link.linkinfo.data?.groupFwdMask : undefined;
+function readGroupFwdMask(session: Session, name: string): number | undefined {
+  const { linkinfo } = session.wholeLink("host", name);
+  return linkinfo?.kind === "bridge" ? linkinfo.data?.groupFwdMask : undefined;
 }
 
 function create(session: Session, step: BridgeStep): void {
@@ -73,7 +74,7 @@ export function apply(session: Session, step: BridgeStep): void {
     const change = { index: link.index!, flags: wanted, change: wanted };
     session.route("host").ack(`set bridge "${step.name}" up`, newLink, change);
   }
-  if (step.groupFwdMask !== undefined && groupFwdMaskOf(link) !== step.groupFwdMask) {
+  if (step.groupFwdMask !== undefined && readGroupFwdMask(session, step.name) !== step.groupFwdMask) {
     const change = { index: link.index!, linkinfo: { kind: "bridge", data: maskOf(step) } } as const;
     session.route("host").ack(`set groupFwdMask of bridge "${step.name}"`, newLink, change);
   }
@@ -88,8 +89,9 @@ export function verify(session: Session, step: BridgeStep): Difference[] {
   if (step.promisc && !(link.flags! & IFF_PROMISC)) {
     differences.push({ what, expected: "promiscuous", found: "not promiscuous" });
   }
-  const mask = groupFwdMaskOf(link);
-  if (step.groupFwdMask !== undefined && mask !== step.groupFwdMask) {
+  if (step.groupFwdMask === undefined) return differences;
+  const mask = readGroupFwdMask(session, step.name);
+  if (mask !== step.groupFwdMask) {
     differences.push({ what: `${what} groupFwdMask`, expected: `${step.groupFwdMask}`, found: `${mask}` });
   }
   return differences;

@@ -13,7 +13,7 @@ import {
   newAddr,
   RTNLGRP_IPV6_IFADDR,
 } from "../netlink/if-addr.ts";
-import { IF_OPER_UP, type Link } from "../netlink/if-link.ts";
+import { type Device, IF_OPER_UP } from "../netlink/if-link.ts";
 import { NETLINK_ROUTE, Socket } from "../netlink/socket.ts";
 import type { Difference } from "./difference.ts";
 import type { Session } from "./session.ts";
@@ -28,7 +28,7 @@ export interface SettleStep {
 const DEADLINE_MS = 5_000;
 const AF_INET6 = 10;
 
-function listIpv6(session: Session, link: Link): Address[] {
+function listIpv6(session: Session, link: Device): Address[] {
   const request = { family: AF_INET6, index: link.index! };
   const purpose = `list the addresses of ${link.ifname} (container)`;
   // Kernels before 4.20 do not filter by link.

@@ -66,6 +66,7 @@ export function subnetOf({ prefix }: NetworkChain): string {
 
 /** The excluded destinations of the subnet's family, each once, in an order of their own. */
 export function excludedOf({ exclude, prefix }: NetworkChain): Prefix[] {
+  if (exclude.length === 0) return [];
   const all = exclude.map((text) => parsePrefix(text)!).map((each) => ({ ...each, ip: network(each) }));
   const texts = all.filter(({ ip }) => ip.length === prefix.ip.length).map(formatPrefix);
   return [...new Set(texts)].sort().map((text) => parsePrefix(text)!);

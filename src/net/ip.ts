@@ -120,6 +120,13 @@ export function formatIp(ip: Ip): string {
   return `${groups.slice(0, gap).join(":")}::${groups.slice(gap + gapLength).join(":")}`;
 }
 
+/** The same of an address that the next layer reads again. */
+export function nameIp(ip: Ip): string {
+  const name = formatIp(ip);
+  parseIp.known.set(name, ip);
+  return name;
+}
+
 /** Whether an address, given with its prefix or not, is one of IPv6; the text is well formed. */
 export function isIpv6(text: string): boolean {
   return text.includes(":") && parseIp(text.split("/", 1)[0]!)!.length === 16;
@@ -146,6 +153,13 @@ export const parsePrefix = remembering((text): Prefix | undefined => {
 /** `10.1.0.5/16`. */
 export function formatPrefix(prefix: Prefix): string {
   return `${formatIp(prefix.ip)}/${prefix.length}`;
+}
+
+/** The same of a prefix that the next layer reads again. */
+export function namePrefix(prefix: Prefix): string {
+  const name = formatPrefix(prefix);
+  parsePrefix.known.set(name, prefix);
+  return name;
 }
 
 /** Below zero, zero or above zero, as `a` sorts before, with or after `b`; IPv4 sorts before IPv6. */

@@ -29,11 +29,12 @@ function flagged(type: number, { nested }: Pick<Codec<unknown>, "nested">): numb
 function writeAttribute<T>(bytes: Uint8Array, at: number, type: number, codec: Codec<T>, value: T): number {
   const end = codec.write(bytes, at + NLA_HDRLEN, value);
   const length = end - at;
+  // As small numbers are written in codec.ts; `at` is aligned.
   bytes[at] = length;
-  bytes[at + 1] = length >> 8;
+  if (length > 255) bytes[at + 1] = length >> 8;
   bytes[at + 2] = type;
-  bytes[at + 3] = type >> 8;
-  return at + align(length);
+  if (type > 255) bytes[at + 3] = type >> 8;
+  return (end + 3) & ~3;
 }
 
 function refuseLength(length: number, left: number): never {

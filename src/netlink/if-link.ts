@@ -81,24 +81,14 @@ export const newLink = request("RTM_NEWLINK", 16, link);
 export const delLink = request("RTM_DELLINK", 17, link);
 export const getLink = request("RTM_GETLINK", 18, query, link);
 
-/**
- * What is mostly asked of a bridge. IFLA_LINKINFO stands at three quarters of a link's message, and these settings at the
- * front of the bridge's, so that half of the 90 attributes are not read.
- */
+/** What is mostly asked of a bridge. IFLA_LINKINFO stands at three quarters of a link's message: what follows is not read. */
 const device = body(
   ifinfomsg,
   attrs({
     address: common.address,
     ifname: common.ifname,
     mtu: common.mtu,
-    linkinfo: [
-      18, // IFLA_LINKINFO
-      // IFLA_INFO_KIND, IFLA_INFO_DATA
-      tagged(1, 2, {
-        veth: attrs({}),
-        bridge: attrs({ groupFwdMask: [9, u16] }), // IFLA_BR_GROUP_FWD_MASK
-      }),
-    ],
+    linkinfo: [18, attrs({ kind: [1, str] })], // IFLA_LINKINFO, IFLA_INFO_KIND
   }),
 );
 export type Device = Infer<typeof device>;

@@ -67,7 +67,7 @@ function traces(): string[] {
     "-name '[1f][0d]*'",
     `sh -c 'printf "%s " $0; tr -d "\\r" <$0 | tr "\\n" " "; echo'`,
   );
-  const records = find("/run/cni-bridge", "", "sh -c 'cat $0; echo'").map((text) => JSON.parse(text));
+  const records = find("/run/cni-bridge", "", "head -qn 1").map((text) => JSON.parse(text));
   const links: { ifname: string }[] = node.json("ip -j link show type veth");
   const rules = node.sh("nft list ruleset");
   const found = [

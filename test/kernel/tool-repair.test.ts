@@ -105,8 +105,9 @@ describe("repair", () => {
 
   it("does as much as a record of an earlier version tells", () => {
     for (const record of node.sh("ls /run/cni-bridge/net/*").split("\n").filter(Boolean)) {
-      const { hostSide: _, ...earlier } = JSON.parse(node.sh(`cat ${record}`));
-      node.sh(`cat >${record}`, { input: JSON.stringify(earlier) });
+      const [begin, assigned] = node.sh(`cat ${record}`).split("\n");
+      const { hostSide: _, ...earlier } = JSON.parse(begin!);
+      node.sh(`cat >${record}`, { input: JSON.stringify({ ...earlier, ...JSON.parse(assigned!) }) });
     }
     node.sh(`nft flush ruleset; ip link set ${one.veth} nomaster`);
     expect(tool(node, "repair")).toMatchObject({ status: 0, stderr: "" });
