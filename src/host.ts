@@ -49,8 +49,8 @@ export interface Host {
   decode(bytes: Uint8Array): string;
   /** The hash of a text's UTF-8 bytes. */
   sha512(text: string): Uint8Array;
-  /** Two lower-case digits for each byte. */
-  hex(bytes: Uint8Array): string;
+  /** Two lower-case digits for each byte, with `separator` between them. */
+  hex(bytes: Uint8Array, separator: string): string;
   /**
    * Runs a program to its end with our environment, in which `environment` ("NAME=value") replaces what it names.
    * `stdin` is written while both outputs are read. At the deadline the program is killed.

@@ -5,7 +5,6 @@
 //!
 //! Before each block stands its length, in 8 bytes. Blocks lie on addresses that are multiples of 8.
 
-use crate::placement::PAGE;
 use crate::snapshot;
 use std::ptr;
 
@@ -91,10 +90,8 @@ impl Heap {
             (None, None) => {
                 self.outside += 1;
                 let chunk = pages(CHUNK);
-                // Room for input comes first, of which little is filled.
-                let after = chunk.wrapping_add(size & !(PAGE - 1));
                 // SAFETY: the chunk is longer, and not in use. It changes no contents; see snapshot.rs.
-                unsafe { libc::madvise(after.cast(), READY, libc::MADV_POPULATE_WRITE) };
+                unsafe { libc::madvise(chunk.cast(), READY, libc::MADV_POPULATE_WRITE) };
                 (chunk, CHUNK)
             }
         };

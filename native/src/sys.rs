@@ -11,6 +11,7 @@ pub mod file;
 pub mod lock;
 pub mod netns;
 pub mod process;
+pub mod room;
 pub mod socket;
 pub mod spawn;
 pub mod start;

@@ -21,10 +21,15 @@ impl<T: AsRef<[u8]>> Text<T> {
     }
 }
 
-/// Two lower-case digits for each byte.
-pub fn hex(bytes: &[u8]) -> Vec<u8> {
+/// Two lower-case digits for each byte, with `separator` between them.
+pub fn hex(bytes: &[u8], separator: &[u8]) -> Vec<u8> {
     let digit = |nibble: u8| b"0123456789abcdef"[usize::from(nibble)];
-    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
+    let mut text = Vec::with_capacity(bytes.len() * (2 + separator.len()));
+    for (index, byte) in bytes.iter().enumerate() {
+        text.extend_from_slice(if index > 0 { separator } else { b"" });
+        text.extend([digit(byte >> 4), digit(byte & 15)]);
+    }
+    text
 }
 
 /// Text of any value, as String() gives it; it may run script. None where that throws.
@@ -52,8 +57,9 @@ mod tests {
 
     #[test]
     fn hex_has_two_digits_for_each_byte() {
-        assert_eq!(hex(&[0, 0x0a, 0x9f, 0xff]), b"000a9fff");
-        assert_eq!(hex(&[]), b"");
+        assert_eq!(hex(&[0, 0x0a, 0x9f, 0xff], b""), b"000a9fff");
+        assert_eq!(hex(&[0, 0x0a, 0x9f], b":"), b"00:0a:9f");
+        assert_eq!(hex(&[], b":"), b"");
     }
 
     #[test]

@@ -13,7 +13,7 @@ import { findLasting } from "../kernel/ended-namespace.ts";
 import { defaultRouteMtu } from "../kernel/route-mtu.ts";
 import type { Session } from "../kernel/session.ts";
 import { begin } from "../kernel/veth.ts";
-import { formatMac } from "../net/mac.ts";
+import { nameMac } from "../net/mac.ts";
 import type { Device } from "../netlink/if-link.ts";
 import { attach, refuseTakenName } from "./attach.ts";
 import { findHostEnd, removeMasquerade, removeSpoofCheck } from "./attachment.ts";
@@ -104,7 +104,7 @@ function allocateMeanwhile(
 function vlanGateway(session: Session, config: Config, ipam: Routing | undefined): Interface[] {
   if (config.vlan === 0 || ipam === undefined || ipam.gateways.length === 0) return [];
   const name = vlanGatewayName(config);
-  return [{ name, mac: formatMac(session.link("host", name).address!) }];
+  return [{ name, mac: nameMac(session.host, session.link("host", name).address!) }];
 }
 
 function buildResult(
@@ -114,7 +114,8 @@ function buildResult(
   identity: Identity,
   ipam?: Result & Routing,
 ): Result {
-  const macOf = (bridge: Device | undefined) => (bridge === undefined ? "" : formatMac(bridge.address!));
+  const macOf = (bridge: Device | undefined) =>
+    bridge === undefined ? "" : nameMac(session.host, bridge.address!);
   let bridgeMac = macOf(session.link("host", config.bridge));
   // As it is now: a bridge that somebody else made may have taken its MAC from the new port.
   if (bridgeMac !== identity.bridgeMac) bridgeMac = macOf(session.findLink("host", config.bridge));

@@ -3,7 +3,7 @@
 
 import type { Request } from "../cni/request.ts";
 import { AT_FDCWD, type Host } from "../host.ts";
-import { formatMac } from "../net/mac.ts";
+import { nameMac } from "../net/mac.ts";
 import {
   type AttachmentId,
   hostInterfaceName,
@@ -57,7 +57,7 @@ export function attachmentId({ name, containerId, ifname }: Request): Attachment
 /** A MAC of a shared device, derived from its name and the machine. */
 function stableMacs(host: Host): (device: string) => string {
   const machineId = readMachineId(host);
-  return (device) => formatMac(stableMac(host, machineId, device));
+  return (device) => nameMac(host, stableMac(host, machineId, device));
 }
 
 /** The MAC of a bridge that this plugin makes. */
@@ -79,8 +79,8 @@ export function identify(host: Host, request: Request, config: Config): Identity
     id,
     key,
     hostName: hostNameOf(host, id, key, config),
-    hostMac: formatMac(randomMac(host)),
-    mac: config.mac ?? formatMac(randomMac(host)),
+    hostMac: nameMac(host, randomMac(host)),
+    mac: config.mac ?? nameMac(host, randomMac(host)),
     ...identifyShared(host, config),
   };
 }

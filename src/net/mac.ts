@@ -1,7 +1,11 @@
 // Ethernet addresses: text to bytes and back. The forms are those of Go's net.ParseMAC that have 6 bytes.
 
-import { formatHex, parseHexPair } from "./hex.ts";
+import type { Host } from "../host.ts";
 import { remembering } from "./remembering.ts";
+
+/** By two lower-case digits. A loop, since whatever else is made at the top level stays in the executable. */
+const bytesOf = new Map<string, number>();
+for (let byte = 0; byte < 256; byte++) bytesOf.set(byte.toString(16).padStart(2, "0"), byte);
 
 /** The 6 bytes (not to be changed) of `aa:bb:cc:dd:ee:ff`, `aa-bb-cc-dd-ee-ff` or `aabb.ccdd.eeff`, in either case; else undefined. */
 export const parseMac = remembering((text): Uint8Array | undefined => {
@@ -13,7 +17,7 @@ export const parseMac = remembering((text): Uint8Array | undefined => {
   const mac = new Uint8Array(6);
   for (let index = 0, at = 0; index < 6; index++, at += 2) {
     if (index > 0 && (!dotted || index % 2 === 0) && text.charAt(at++) !== separator) return undefined;
-    const byte = parseHexPair(digits, at);
+    const byte = bytesOf.get(digits.slice(at, at + 2));
     if (byte === undefined) return undefined;
     mac[index] = byte;
   }
@@ -22,5 +26,12 @@ export const parseMac = remembering((text): Uint8Array | undefined => {
 
 /** `aa:bb:cc:dd:ee:ff`, lower case, for any number of bytes. */
 export function formatMac(mac: Uint8Array): string {
-  return formatHex(mac, ":");
+  return Array.from(mac, (byte) => byte.toString(16).padStart(2, "0")).join(":");
+}
+
+/** The same of a MAC that the next layer reads again. */
+export function nameMac(host: Host, mac: Uint8Array): string {
+  const name = host.hex(mac, ":");
+  parseMac.known.set(name, mac);
+  return name;
 }

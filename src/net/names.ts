@@ -42,7 +42,7 @@ export function hostVethName(host: Host, id: AttachmentId): string {
 
 /** The first hex digits of SHA-512 of a text: the reference's chain names and comments hold such. */
 export function hexHash(host: Host, text: string, digits: number): string {
-  return host.hex(host.sha512(text)).slice(0, digits);
+  return host.hex(host.sha512(text), "").slice(0, digits);
 }
 
 export function hash16(host: Host, text: string): string {

@@ -1,6 +1,6 @@
 // What is read again and again.
 
-export interface Remembering<T> {
+interface Remembering<T> {
   (text: string): T | undefined;
   /** By text. Who writes a text that others will read may tell what it stands for. */
   readonly known: Map<string, T>;

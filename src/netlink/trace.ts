@@ -3,7 +3,6 @@
 
 import { describeErrno } from "../errno.ts";
 import { type Errno, type Host, OWN_NETNS } from "../host.ts";
-import { formatHex } from "../net/hex.ts";
 import { AF_BRIDGE, delBridgePort, getBridgePorts, setBridgePort } from "./if-bridge.ts";
 import {
   type Message,
@@ -87,7 +86,8 @@ function requestOf({ type, bytes, start, end }: Message, protocol: number): Requ
 /** A body as JSON can hold it. */
 function readable(value: unknown): unknown {
   if (typeof value === "bigint") return value.toString();
-  if (value instanceof Uint8Array) return formatHex(value);
+  if (value instanceof Uint8Array)
+    return Array.from(value, (byte) => byte.toString(16).padStart(2, "0")).join("");
   if (Array.isArray(value)) return value.map(readable);
   if (typeof value !== "object" || value === null) return value;
   return Object.fromEntries(Object.entries(value).map(([key, each]) => [key, readable(each)]));

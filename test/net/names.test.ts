@@ -1,7 +1,7 @@
+import { hashing } from "../support/hashing.ts";
 // Vectors: hash16's are the reference's own (pkg/ip/ipmasq_nftables_linux_test.go); the others were computed with
 // Python's hashlib. A name that changes would hide every attachment of an older version from DEL.
 
-import { createHash } from "node:crypto";
 import { describe, expect, it } from "vitest";
 import type { Host } from "../../src/host.ts";
 import { formatMac } from "../../src/net/mac.ts";
@@ -18,8 +18,7 @@ import {
 const encoder = new TextEncoder();
 const host = {
   encode: (text: string) => encoder.encode(text),
-  sha512: (text: string) => new Uint8Array(createHash("sha512").update(text).digest()),
-  hex: (bytes: Uint8Array) => Buffer.from(bytes).toString("hex"),
+  ...hashing,
 } as Host;
 
 /** dev_valid_name in net/core/dev.c, with IFNAMSIZ 16. */

@@ -1,15 +1,14 @@
+import { hashing } from "../support/hashing.ts";
 // Names and rules of the iptables backend against the reference's own test vectors (pkg/utils/utils_test.go), and what
 // goes with one of several interfaces.
 
-import { createHash } from "node:crypto";
 import { describe, expect, it } from "vitest";
 import { chainName, describeRules, selectOwn } from "../../src/kernel/iptables-chain.ts";
 import { parsePrefix } from "../../src/net/ip.ts";
 import { fakeProcess } from "../support/fake-process.ts";
 
 const host = Object.assign(fakeProcess(), {
-  sha512: (text: string) => new Uint8Array(createHash("sha512").update(text).digest()),
-  hex: (bytes: Uint8Array) => Buffer.from(bytes).toString("hex"),
+  ...hashing,
 });
 
 const owner = (network: string, containerId: string) => ({ network, containerId, ifname: "eth0" });

@@ -3,11 +3,11 @@
 // and all that follow never happen.
 // It imitates Linux from its manual pages, not our code; test/kernel runs the same rules on the real one.
 
-import { createHash } from "node:crypto";
 import { constants } from "node:os";
 import { EEXIST, EINVAL, EISDIR, ELOOP, ENOENT, ENOTDIR, ETIMEDOUT } from "../../src/errno.ts";
 import { AT_FDCWD, type Errno, type Host, OWN_NETNS, type Stat } from "../../src/host.ts";
 import { type Directory, type File, FileTree, type Netns, type Node } from "./file-tree.ts";
+import { hashing } from "./hashing.ts";
 
 const EBADF = 9;
 const O_ACCMODE = 3;
@@ -244,12 +244,8 @@ export class FakeHost implements Host {
   decode(bytes: Uint8Array): string {
     return new TextDecoder().decode(bytes);
   }
-  sha512(text: string): Uint8Array {
-    return new Uint8Array(createHash("sha512").update(text).digest());
-  }
-  hex(bytes: Uint8Array): string {
-    return Buffer.from(bytes).toString("hex");
-  }
+  sha512 = hashing.sha512;
+  hex = hashing.hex;
 
   openat(dirfd: number, path: string, flags: number, _mode: number): number | Errno {
     if ((flags & O_TMPFILE) === O_TMPFILE) {

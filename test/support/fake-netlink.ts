@@ -1,6 +1,5 @@
 // The fake kernel in the words of src/netlink: for the layers above it, whose messages need not be laid out by hand.
 
-import { createHash } from "node:crypto";
 import { datagram, listOf } from "../../rehearsal/datagram.ts";
 import { ENODEV } from "../../src/errno.ts";
 import type { Errno, Host } from "../../src/host.ts";
@@ -8,6 +7,7 @@ import { i32 } from "../../src/netlink/codec.ts";
 import { getLink, newLink } from "../../src/netlink/if-link.ts";
 import { type Message, NLMSG_ERROR, readMessages, request } from "../../src/netlink/message.ts";
 import { fakeKernel } from "./fake-kernel.ts";
+import { hashing } from "./hashing.ts";
 
 export { datagram, listOf };
 
@@ -42,8 +42,7 @@ export function fakeNetlink({ answer, announcements = [] }: FakeNetlinkOptions):
       [...kernel.sockets.values()].filter(({ bound, closed }) => bound !== undefined && !closed).length,
     encode: (text: string) => new TextEncoder().encode(text),
     decode: (bytes: Uint8Array) => new TextDecoder().decode(bytes),
-    sha512: (text: string) => new Uint8Array(createHash("sha512").update(text).digest()),
-    hex: (bytes: Uint8Array) => Buffer.from(bytes).toString("hex"),
+    ...hashing,
     ifindex: (_fd: number, ifname: string) => indexOf(answer, ifname),
   });
 }

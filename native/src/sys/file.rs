@@ -1,10 +1,11 @@
 //! Descriptors of files: what is read, written and told of them.
 
 use super::deadline::{Deadline, poll_one};
-use super::{Errno, Result, check, count, retry};
+use super::{Errno, Result, check, count, retry, room};
 use libc::{c_int, mode_t};
 use std::ffi::CStr;
 use std::mem::MaybeUninit;
+use std::slice;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Whether anything was written to standard output: an error object may then no longer go there.
@@ -46,20 +47,18 @@ pub fn openat(dirfd: c_int, path: &CStr, flags: c_int, mode: c_int) -> Result<c_
 
 /// At most `length` bytes; none at the end. Waits where the descriptor would not.
 pub fn read(fd: c_int, length: usize) -> Result<Vec<u8>> {
-    let mut buffer = Vec::<u8>::with_capacity(length);
-    loop {
-        // SAFETY: the kernel writes at most `length` bytes into the spare capacity.
-        match count(unsafe { libc::read(fd, buffer.as_mut_ptr().cast(), length) }) {
-            Ok(filled) => {
+    room::with(length, |buffer| {
+        loop {
+            // SAFETY: the kernel writes at most the buffer.
+            match count(unsafe { libc::read(fd, buffer.as_mut_ptr().cast(), length) }) {
                 // SAFETY: the kernel filled so many.
-                unsafe { buffer.set_len(filled) };
-                return Ok(buffer);
+                Ok(filled) => return Ok(unsafe { slice::from_raw_parts(buffer.as_ptr().cast(), filled) }.to_vec()),
+                Err(Errno(libc::EINTR)) => {}
+                Err(Errno(libc::EAGAIN)) => poll_one(fd, libc::POLLIN, Deadline::NEVER)?,
+                Err(errno) => return Err(errno),
             }
-            Err(Errno(libc::EINTR)) => {}
-            Err(Errno(libc::EAGAIN)) => poll_one(fd, libc::POLLIN, Deadline::NEVER)?,
-            Err(errno) => return Err(errno),
         }
-    }
+    })
 }
 
 /// All of `bytes`, waiting where the descriptor would not: a runtime may hand us a pipe that does not block.

@@ -1,7 +1,7 @@
 //! The process itself: its environment, random bytes, and the child that outlives it.
 
-use super::socket::{self, Buffer};
-use super::{Errno, Result, check, count, file, retry};
+use super::socket;
+use super::{Errno, Result, check, count, file, retry, room};
 use crate::heap;
 use libc::{c_int, c_uint};
 use std::ffi::CStr;
@@ -64,12 +64,13 @@ pub fn send_from_child(fd: c_int, message: &[u8], keep: Vec<c_int>) -> Result<c_
     match check(unsafe { libc::fork() }) {
         Ok(0) => {
             close_all_but(&kept);
-            let mut buffer = Buffer::uninit();
-            let sent = socket::send(fd, request).and_then(|_| socket::recv_into(&mut buffer, fd, ANSWER_MS));
-            if let Ok(answer) = sent {
-                // The parent may be gone, and then nobody cares.
-                let _ = file::write(writing, answer);
-            }
+            room::with(room::LENGTH, |buffer| {
+                let sent = socket::send(fd, request).and_then(|_| socket::recv_into(buffer, fd, ANSWER_MS));
+                if let Ok(answer) = sent {
+                    // The parent may be gone, and then nobody cares.
+                    let _ = file::write(writing, answer);
+                }
+            });
             // SAFETY: ends the process and runs nothing.
             unsafe { libc::_exit(0) }
         }

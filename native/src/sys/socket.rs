@@ -1,13 +1,10 @@
 //! Sockets: opened inside a namespace, then used from anywhere.
 
 use super::deadline::{Deadline, poll as poll_until, poll_one};
-use super::{Errno, Result, check, count, netns, retry};
+use super::{Errno, Result, check, count, netns, retry, room};
 use libc::{c_char, c_int, pollfd, socklen_t};
 use std::ffi::CStr;
 use std::mem::MaybeUninit;
-
-/// Room for one datagram. Netlink dumps come in pieces of at most 32 KiB (net/netlink/af_netlink.c).
-const DATAGRAM: usize = 64 * 1024;
 
 /// A close-on-exec socket that belongs to `netns` for good.
 pub fn socket(netns: c_int, domain: c_int, kind: c_int, protocol: c_int) -> Result<c_int> {
@@ -56,19 +53,16 @@ pub fn send(fd: c_int, message: &[u8]) -> Result<c_int> {
     Ok(sent as c_int)
 }
 
-pub type Buffer = MaybeUninit<[u8; DATAGRAM]>;
-
 pub fn recv(fd: c_int, timeout_ms: f64) -> Result<Vec<u8>> {
-    // Not on the stack, where each page of it would be touched (by the compiler's probes) and thus made.
-    recv_into(&mut Box::<[u8; DATAGRAM]>::new_uninit(), fd, timeout_ms).map(<[u8]>::to_vec)
+    room::with(room::LENGTH, |buffer| recv_into(buffer, fd, timeout_ms).map(<[u8]>::to_vec))
 }
 
 /// One datagram, whole. Asks before it waits: netlink has mostly answered by the time a request was sent.
-pub fn recv_into(buffer: &mut Buffer, fd: c_int, timeout_ms: f64) -> Result<&[u8]> {
+pub fn recv_into(buffer: &mut [MaybeUninit<u8>], fd: c_int, timeout_ms: f64) -> Result<&[u8]> {
     let mut ask = || {
         let flags = libc::MSG_DONTWAIT | libc::MSG_TRUNC;
         // SAFETY: the kernel writes at most the buffer; with MSG_TRUNC it says how long the datagram was.
-        count(unsafe { libc::recv(fd, buffer.as_mut_ptr().cast(), DATAGRAM, flags) })
+        count(unsafe { libc::recv(fd, buffer.as_mut_ptr().cast(), buffer.len(), flags) })
     };
     let mut deadline = None;
     let length = loop {
@@ -80,11 +74,9 @@ pub fn recv_into(buffer: &mut Buffer, fd: c_int, timeout_ms: f64) -> Result<&[u8
             other => break other?,
         }
     };
-    if length > DATAGRAM {
-        return Err(Errno(libc::EMSGSIZE));
-    }
-    // SAFETY: the kernel filled `length` bytes.
-    Ok(unsafe { std::slice::from_raw_parts(buffer.as_ptr().cast(), length) })
+    let filled = buffer.get(..length).ok_or(Errno(libc::EMSGSIZE))?;
+    // SAFETY: the kernel filled so many bytes.
+    Ok(unsafe { std::slice::from_raw_parts(filled.as_ptr().cast(), length) })
 }
 
 /// Index of the first descriptor that can be read or has hung up.
@@ -123,10 +115,10 @@ mod tests {
     #[test]
     fn recv_gives_one_datagram_whole_or_an_error() {
         let [ours, theirs] = pair();
-        let longest = vec![1; DATAGRAM];
+        let longest = vec![1; room::LENGTH];
         send(theirs, &longest).unwrap();
         send(theirs, &[2; 3]).unwrap();
-        send(theirs, &vec![3; DATAGRAM + 1]).unwrap();
+        send(theirs, &vec![3; room::LENGTH + 1]).unwrap();
         assert_eq!(recv(ours, 0.0), Ok(longest));
         assert_eq!(recv(ours, 0.0), Ok(vec![2; 3]));
         assert_eq!(recv(ours, 0.0), Err(Errno(libc::EMSGSIZE)));
