@@ -53,25 +53,26 @@ function cut(range: Range, { first, last }: Stretch, avoid: readonly Stretch[]):
 
 /**
  * The stretches of a set in the order they are tried: from behind `last` once around, `last` itself at the end.
- * A `last` that lies in none of the ranges counts as none.
+ * A `last` that lies in none of the ranges counts as none. Made as they are asked for, mostly the first alone.
  */
-export function order(set: RangeSet, last: Ip | undefined, avoid: readonly Stretch[]): Free[] {
-  const around: { range: Range; stretch: Stretch }[] = [];
+export function* order(
+  set: RangeSet,
+  last: Ip | undefined,
+  avoid: readonly Stretch[],
+): Generator<Free, void> {
   const begin = last === undefined ? undefined : findRange(set, last);
   const start = begin === undefined ? 0 : set.indexOf(begin);
   for (let step = 0; step < set.length; step++) {
     const range = set[(start + step) % set.length]!;
-    const whole = { first: range.start, last: range.end };
-    if (range !== begin) around.push({ range, stretch: whole });
+    if (range !== begin) yield* cut(range, { first: range.start, last: range.end }, avoid);
     else if (compareIp(last!, range.end) < 0)
-      around.push({ range, stretch: { first: nextIp(last!), last: range.end } });
+      yield* cut(range, { first: nextIp(last!), last: range.end }, avoid);
   }
-  if (begin !== undefined) around.push({ range: begin, stretch: { first: begin.start, last: last! } });
-  return around.flatMap(({ range, stretch }) => cut(range, stretch, avoid));
+  if (begin !== undefined) yield* cut(begin, { first: begin.start, last: last! }, avoid);
 }
 
 /** The addresses of stretches, one after another. */
-export function* candidates(stretches: readonly Free[]): Generator<{ ip: Ip; range: Range }, void> {
+export function* candidates(stretches: Iterable<Free>): Generator<{ ip: Ip; range: Range }, void> {
   for (const { range, first, last } of stretches) {
     for (let ip = first; ; ip = nextIp(ip)) {
       yield { ip, range };

@@ -205,13 +205,19 @@ function maskByte(length: number, index: number): number {
 }
 
 /** The lowest address of the network: all host bits zero. */
-export function network(prefix: Prefix): Ip {
-  return prefix.ip.map((byte, index) => byte & maskByte(prefix.length, index));
+export function network({ ip, length }: Prefix): Ip {
+  const at = length >> 3;
+  const lowest = ip.slice().fill(0, at);
+  if (at < ip.length) lowest[at] = ip[at]! & maskByte(length, at);
+  return lowest;
 }
 
 /** The highest address of the network (the broadcast address in IPv4): all host bits one. */
-export function lastIp(prefix: Prefix): Ip {
-  return prefix.ip.map((byte, index) => byte | (~maskByte(prefix.length, index) & 255));
+export function lastIp({ ip, length }: Prefix): Ip {
+  const at = length >> 3;
+  const highest = ip.slice().fill(255, at);
+  if (at < ip.length) highest[at] = ip[at]! | ~maskByte(length, at);
+  return highest;
 }
 
 /** Whether the address lies in the network; false for an address of the other family. */
