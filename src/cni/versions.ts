@@ -46,22 +46,23 @@ export function requiresAddress(cniVersion: string): boolean {
  * that is not made of numbers is code 6, because the two cannot be compared (as in the Go plugin skeleton).
  */
 export function checkVersion(command: string, cniVersion: string): void {
-  const spoken = `config is "${cniVersion}", plugin supports [${supportedVersions.map((v) => `"${v}"`).join(" ")}]`;
+  const spoken = () =>
+    `config is "${cniVersion}", plugin supports [${supportedVersions.map((v) => `"${v}"`).join(" ")}]`;
   const first = since.get(command);
   if (first !== undefined) {
     if (compareVersions(cniVersion, first) < 0) {
       throw new CniError(
         Code.incompatibleVersion,
         `config version does not allow ${command}`,
-        `${command} needs ${first} or later; ${spoken}`,
+        `${command} needs ${first} or later; ${spoken()}`,
       );
     }
     if (compareVersions(cniVersion, newestVersion) > 0) {
-      throw new CniError(Code.incompatibleVersion, `plugin version does not allow ${command}`, spoken);
+      throw new CniError(Code.incompatibleVersion, `plugin version does not allow ${command}`, spoken());
     }
   }
   if (!isSupported(cniVersion)) {
-    throw new CniError(Code.incompatibleVersion, "incompatible CNI versions", spoken);
+    throw new CniError(Code.incompatibleVersion, "incompatible CNI versions", spoken());
   }
 }
 
