@@ -2,7 +2,7 @@
 //! goes wrong into text.
 
 use crate::intrinsics::Chosen;
-use crate::{allocator, answer, failure, host, text};
+use crate::{allocator, answer, failure, host, properties, text};
 use rquickjs::{Context, Ctx, Error, Module, Runtime, Value, qjs};
 use std::ffi::CStr;
 use std::ptr::NonNull;
@@ -38,7 +38,14 @@ pub fn start(bytecode: &[u8]) -> Started {
         // SAFETY: the context is live and entered.
         let host = unsafe { host::object(context) };
         match evaluate(&ctx, bytecode) {
-            Ok(main) => Started { context, main, host },
+            Ok(main) => {
+                // SAFETY: as above.
+                unsafe {
+                    properties::make_all(context, ctx.globals().as_raw());
+                    properties::make_all(context, host);
+                }
+                Started { context, main, host }
+            }
             // SAFETY: as above.
             Err(error) => failure::stop("internal error", &unsafe { reason(context, &error) }),
         }

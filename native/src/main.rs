@@ -14,6 +14,7 @@ mod heap;
 mod host;
 mod intrinsics;
 mod placement;
+mod properties;
 mod rehearsal;
 mod snapshot;
 mod sys;
