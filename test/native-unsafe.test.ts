@@ -20,6 +20,7 @@ const MAY = [
   "heap.rs",
   "host.rs",
   "main.rs",
+  "properties.rs",
   "rehearsal.rs",
   "snapshot.rs",
   "sys.rs",
