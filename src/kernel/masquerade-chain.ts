@@ -16,7 +16,7 @@ import { EEXIST, ENOENT } from "../errno.ts";
 import { NetlinkError } from "../errors.ts";
 import { formatPrefix } from "../net/ip.ts";
 import { hash16 } from "../net/names.ts";
-import { NLM_F_APPEND, NLM_F_CREATE, NLM_F_EXCL } from "../netlink/message.ts";
+import { constant, NLM_F_APPEND, NLM_F_CREATE, NLM_F_EXCL } from "../netlink/message.ts";
 import { Batch } from "../netlink/nf-batch.ts";
 import {
   type Expression,
@@ -67,12 +67,20 @@ function useOf(session: Session, name: string): number | undefined {
   return session.netfilter().get(`look up chain ${name}`, getChainUse, query, [ENOENT])?.use;
 }
 
+const getPostrouting = constant(getChainUse, { ...here, name: POSTROUTING });
+
+/** How many rules the base chain has; undefined where it is gone. */
+function countLookups(session: Session): number | undefined {
+  const purpose = `look up chain ${POSTROUTING}`;
+  return session.netfilter().get(purpose, getPostrouting, undefined, [ENOENT])?.use;
+}
+
 /**
  * Whether the base chain still has its rules: `nft flush table` takes them and leaves chains, maps and elements. One
  * request, which counts them.
  */
 export function hasLookups(session: Session): boolean {
-  return (useOf(session, POSTROUTING) ?? 0) >= maps.length;
+  return (countLookups(session) ?? 0) >= maps.length;
 }
 
 export function isEmpty(session: Session, chain: string): boolean {
@@ -113,7 +121,7 @@ function addChain(session: Session, batch: Batch, name: string, chain: NetworkCh
  */
 export function ensureChain(session: Session, chain: NetworkChain): boolean {
   const name = chainName(session, chain);
-  const lookups = useOf(session, POSTROUTING);
+  const lookups = countLookups(session);
   const isFlushed = lookups === undefined || lookups < maps.length;
   const batch = new Batch();
   if (lookups === undefined) addTable(session, batch);

@@ -2,7 +2,7 @@
 // Layout: include/uapi/linux/netlink.h.
 
 import { attrs } from "./attributes.ts";
-import { align, type Codec, get16, get32, type Reader, set32, str, u32 } from "./codec.ts";
+import { align, bytes, type Codec, encode, get16, get32, type Reader, set32, str, u32 } from "./codec.ts";
 
 export const NLM_F_REQUEST = 0x1;
 export const NLM_F_MULTI = 0x2;
@@ -44,6 +44,13 @@ export function request(
   const row = { name, type, codec, answer };
   requests.push(row);
   return row;
+}
+
+/** The same request where its value never changes: laid out beforehand. */
+export function constant<T, A>(what: Request<T, A>, value: T): Request<undefined, A> {
+  const body = encode(what.codec, value);
+  const write = (into: Uint8Array, at: number) => bytes.write(into, at, body);
+  return { ...what, codec: { write, read: () => undefined } };
 }
 
 /** A received message, its body not yet decoded: [start, end) of `bytes`. */
