@@ -35,9 +35,8 @@ function checkNames(config: Config, problem: Problem): void {
     problem("hostInterfacePrefix", `"${prefix}" cannot begin the name of an interface (1 to 8 characters)`);
   if (uplink !== undefined && !isLinkName(uplink))
     problem("uplink", `"${uplink}" cannot be the name of an interface (${rules})`);
-  for (const key of ["hostInterfaceName", "uplink"] as const) {
-    if (config[key] === config.bridge) problem(key, `"${config.bridge}" is the bridge itself`);
-  }
+  if (name === config.bridge) problem("hostInterfaceName", `"${name}" is the bridge itself`);
+  if (uplink === config.bridge) problem("uplink", `"${uplink}" is the bridge itself`);
 }
 
 function checkVlan(config: Config, problem: Problem): void {

@@ -116,8 +116,9 @@ function readMac({ runtimeConfig, args }: Keys, cniArgs: string, findings: Findi
     ["args.cni.mac", args?.cni?.mac],
     ["CNI_ARGS MAC", parseArgs(cniArgs).get("MAC")],
   ] as const;
-  const [path, text] = sources.find(([, value]) => value !== undefined && value !== "") ?? [];
-  if (path === undefined || text === undefined) return undefined;
+  const source = sources.find((each) => each[1] !== undefined && each[1] !== "");
+  if (source === undefined) return undefined;
+  const [path, text = ""] = source;
   const mac = parseMac(text);
   if (mac === undefined) findings.problems.push({ path, message: `invalid MAC address ${text}` });
   else if (mac[0]! & 1) findings.problems.push({ path, message: `${text} is a multicast MAC address` });

@@ -32,7 +32,8 @@ export class Undo {
 
 /** Applies steps in order, each to be undone. */
 export function applyAll(session: Session, steps: readonly Step[], undo: Undo): void {
-  for (const step of steps) {
+  for (let index = 0; index < steps.length; index++) {
+    const step = steps[index]!;
     try {
       apply(session, step);
     } catch (error) {

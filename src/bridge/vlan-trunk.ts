@@ -40,6 +40,7 @@ function merge(ranges: VlanRange[]): VlanRange[] {
 
 export function readVlanTrunk(items: readonly TrunkItem[], findings: Findings): VlanRange[] {
   const ranges: VlanRange[] = [];
+  if (items.length === 0) return ranges;
   for (const [index, item] of items.entries()) {
     const message = problemOf(item);
     if (message !== undefined) {

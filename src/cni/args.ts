@@ -5,6 +5,7 @@
 /** The pairs in CNI_ARGS. Keys are case-sensitive, the last of several wins; a part without "=" is left out. */
 export function parseArgs(text: string): Map<string, string> {
   const args = new Map<string, string>();
+  if (text === "") return args;
   for (const pair of text.split(";")) {
     const equals = pair.indexOf("=");
     if (equals > 0) args.set(pair.slice(0, equals), pair.slice(equals + 1));

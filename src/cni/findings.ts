@@ -31,8 +31,7 @@ const protocolKeys: readonly string[] = [
 
 /** Throws code 7 when a problem was found: the first is the message, all of them the details, one per line. */
 export function refuseProblems({ problems }: Findings): void {
-  const [first] = problems;
-  if (first === undefined) return;
+  if (problems.length === 0) return;
   const lines = problems.map(({ path, message }) => `${path}: ${message}`);
   throw new CniError(Code.invalidNetworkConfig, `invalid configuration: ${lines[0]}`, lines.join("\n"));
 }

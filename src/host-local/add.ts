@@ -97,13 +97,13 @@ function commit(
       leases: [...(own?.leases ?? []), ...leases],
     };
     if (writeAttachment(store, attachment) < 0) books.distrust();
-    for (const [number, { name, movesRound }] of choices.entries()) {
+    choices.forEach(({ name, movesRound }, number) => {
       forget(store, name);
       placeLease(store, asideName(number), name);
       placed.push(name);
       if (movesRound) writeLastReserved(store, number, name);
-    }
-    for (const number of choices.keys()) removeAside(store, asideName(number));
+    });
+    for (let number = 0; number < choices.length; number++) removeAside(store, asideName(number));
   } catch (error) {
     const asides = choices.map((_, number) => asideName(number));
     takeBack(books, owner, own, placed, asides);

@@ -96,13 +96,15 @@ export function dataDirOf(written: unknown): string {
 }
 
 function storeConfig(request: Request, { ipam = {} }: Written, { problems }: Findings): StoreConfig {
-  for (const key of ["cooldown", "lockTimeout"] as const) {
-    if ((ipam[key] ?? 0) < 0) problems.push({ path: `ipam.${key}`, message: "must not be negative" });
-  }
+  const readMs = (key: "cooldown" | "lockTimeout", otherwise: number) => {
+    const seconds = ipam[key] ?? otherwise;
+    if (seconds < 0) problems.push({ path: `ipam.${key}`, message: "must not be negative" });
+    return Math.max(0, seconds) * 1000;
+  };
   return {
     path: `${dataDirOf(ipam.dataDir)}/${request.name}`,
-    lockTimeoutMs: Math.max(0, ipam.lockTimeout ?? defaultLockTimeoutSeconds) * 1000,
-    cooldownMs: Math.max(0, ipam.cooldown ?? 0) * 1000,
+    cooldownMs: readMs("cooldown", 0),
+    lockTimeoutMs: readMs("lockTimeout", defaultLockTimeoutSeconds),
     stickyName: ipam.sticky ? stickyName(request) : undefined,
   };
 }

@@ -64,8 +64,8 @@ export function readSets(
       problems.push({ path: written[1]![0]!.path, message });
     }
   }
-  for (const [number, set] of sets.entries()) {
-    const later = sets.findIndex((other, index) => index > number && setsOverlap(set, other));
+  for (let number = 0; number < sets.length - 1; number++) {
+    const later = sets.findIndex((other, index) => index > number && setsOverlap(sets[number]!, other));
     if (later > 0)
       problems.push({
         path: written[later]![0]!.path,

@@ -99,12 +99,12 @@ export function parseRange(text: RangeText, note: Note): Range | undefined {
 
 /** What is wrong with the ranges of one set together. */
 export function faultOfSet(set: RangeSet): string | undefined {
-  const [first] = set;
-  if (first === undefined) return "empty range set";
-  if (set.some(({ start }) => start.length !== first.start.length)) return "mixed address families";
-  for (const [index, one] of set.entries()) {
-    const other = set.slice(index + 1).find((later) => overlaps(one, later));
-    if (other !== undefined) return `subnets ${formatRange(one)} and ${formatRange(other)} overlap`;
+  if (set.length === 0) return "empty range set";
+  for (let index = 1; index < set.length; index++)
+    if (set[index]!.start.length !== set[0]!.start.length) return "mixed address families";
+  for (let index = 0; index < set.length - 1; index++) {
+    const other = set.slice(index + 1).find((later) => overlaps(set[index]!, later));
+    if (other !== undefined) return `subnets ${formatRange(set[index]!)} and ${formatRange(other)} overlap`;
   }
   return undefined;
 }

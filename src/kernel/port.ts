@@ -13,15 +13,12 @@ export interface PortStep {
 }
 
 export function apply(session: Session, step: PortStep): void {
-  const flags = [
-    ["hairpin mode", step.hairpin, { mode: 1 }],
-    ["isolation", step.isolated, { isolated: 1 }],
-  ] as const;
-  for (const [what, wanted, protinfo] of flags) {
-    if (!wanted) continue;
+  const set = (what: string, protinfo: { mode?: number; isolated?: number }) => {
     const change = { family: AF_BRIDGE, index: session.index("host", step.name), protinfo };
     session.route("host").ack(`set ${what} of ${step.name}`, setBridgePort, change);
-  }
+  };
+  if (step.hairpin) set("hairpin mode", { mode: 1 });
+  if (step.isolated) set("isolation", { isolated: 1 });
 }
 
 export function verify(session: Session, step: PortStep): Difference[] {
