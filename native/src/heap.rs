@@ -16,7 +16,7 @@ const SMALL: usize = 512;
 const HUGE: usize = 256 * 1024;
 const CHUNK: usize = 1024 * 1024;
 /// How much of a chunk the kernel is to make ready at once, instead of a page at a time when first written to.
-const READY: usize = 64 * 1024;
+const READY: usize = 48 * 1024;
 const LISTS: usize = SMALL / STEP + 4 * (HUGE / SMALL).ilog2() as usize;
 
 pub struct Heap {

@@ -14,8 +14,13 @@ pub const PAGE: usize = if cfg!(target_arch = "aarch64") { 0x10000 } else { 0x10
 /// What was written to. All zeros is nothing.
 pub struct Written {
     pub pages: [bool; PAGES],
-    /// The length of all blocks that have one of those.
+    /// The length of all blocks that count as written to.
     pub length: usize,
+}
+
+/// Whether a block counts as written to, by its pages. Of a long one most should be: its others would be copied for nothing.
+pub fn is_written(pages: &[bool]) -> bool {
+    2 * pages.iter().filter(|&&written| written).count() >= pages.len()
 }
 
 /// Gives each block of a start its place.
@@ -39,7 +44,7 @@ impl Placement {
         let pages = self.page..self.page + size.div_ceil(PAGE);
         self.page = pages.end;
         let Some(pages) = self.written.pages.get(pages) else { return ptr::null_mut() };
-        let next = if pages.contains(&true) { &mut self.hot } else { &mut self.cold };
+        let next = if is_written(pages) { &mut self.hot } else { &mut self.cold };
         let place = *next;
         *next = place.wrapping_add(size);
         if *next > self.end { ptr::null_mut() } else { place }
@@ -65,15 +70,16 @@ mod tests {
         static WRITTEN: Written = {
             let mut pages = [false; PAGES];
             pages[1] = true; // the second block
-            pages[4] = true; // the last page of the fourth
+            pages[4] = true; // the last page of the fourth, one of two
+            pages[5] = true; // the first of the fifth's three
             Written { pages, length: 24 + 2 * PAGE }
         };
         let room: *mut u8 = ptr::without_provenance_mut(0x1000);
         let mut placement = Placement::new(&WRITTEN, (room, 0x10000 + 4 * PAGE));
-        let places = [16, 24, 8, 2 * PAGE, 32].map(|size| placement.place(size).addr() - room.addr());
+        let places = [16, 24, 8, 2 * PAGE, 3 * PAGE, 32].map(|size| placement.place(size).addr() - room.addr());
         let cold = 24 + 2 * PAGE;
-        assert_eq!(places, [cold, 0, cold + 16, 24, cold + 24]);
-        assert_eq!(placement.rest().addr() - room.addr(), cold + 56);
+        assert_eq!(places, [cold, 0, cold + 16, 24, cold + 24, cold + 24 + 3 * PAGE]);
+        assert_eq!(placement.rest().addr() - room.addr(), cold + 56 + 3 * PAGE);
         assert!(placement.place(0x10000 + 4 * PAGE).is_null());
     }
 }

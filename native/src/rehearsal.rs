@@ -3,7 +3,7 @@
 //! The first write to a page is a signal, whose handler notes it and lets the write happen.
 
 use crate::heap;
-use crate::placement::{PAGE, PAGES, Written};
+use crate::placement::{self, PAGE, PAGES, Written};
 use crate::sys::{Errno, Result, check};
 use crate::{engine, snapshot};
 use libc::{c_int, c_void, siginfo_t};
@@ -80,7 +80,7 @@ extern "C" fn note(_signal: c_int, info: *mut siginfo_t, _context: *mut c_void) 
     }
 }
 
-/// The length of all blocks of which a page was written to, headers included.
+/// The length of all blocks that count as written to, headers included.
 fn length_written() -> usize {
     let (mut index, mut sum) = (0, 0);
     // SAFETY: one thread; at the beginning of the next block's first page stands its header.
@@ -89,7 +89,7 @@ fn length_written() -> usize {
             let size = heap::HEADER + page(index).cast::<usize>().read();
             let pages = index..index + size.div_ceil(PAGE);
             index = pages.end;
-            sum += if (&(*WRITTEN).pages)[pages].contains(&true) { size } else { 0 };
+            sum += if placement::is_written(&(&(*WRITTEN).pages)[pages]) { size } else { 0 };
         }
     }
     sum

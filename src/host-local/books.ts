@@ -9,7 +9,7 @@
 //
 // What a trusted entry says is still confirmed by reading the leases it names.
 
-import { type Guard, isBoolean, isNumber, isObjectOf, isString } from "../cni/guard.ts";
+import { type Guard, isBoolean, isNumber, isObjectOf, isOptional, isString } from "../cni/guard.ts";
 import { ELOOP, ENOENT } from "../errno.ts";
 import { ok } from "../host.ts";
 import { AT_SYMLINK_NOFOLLOW } from "../open-flags.ts";
@@ -32,6 +32,8 @@ interface Stamp extends NodeIdentity {
   readonly mtimeMs: number;
   /** Whether the dead of earlier boots were looked for in this one. */
   readonly swept: boolean;
+  /** No lease is in the reference's old form, which names no interface; an earlier version of ours did not say. */
+  readonly named?: boolean;
 }
 
 /** A file named by an address that is no lease any more: what a power cut left. */
@@ -53,6 +55,7 @@ const isStamp: Guard<Stamp> = isObjectOf<Stamp>({
   machine: isString,
   mtimeMs: isNumber,
   swept: isBoolean,
+  named: isOptional(isBoolean),
 });
 
 const stampName = "stamp";
@@ -88,6 +91,7 @@ export class Books {
   /** The attachment with the leases it really holds; undefined when it holds none. Confirmed, and by a scan if in doubt. */
   find(owner: Owner): Attachment | undefined {
     if (this.#stamp !== undefined) {
+      if (owner.ifname === "" && this.#stamp.named) return undefined;
       const attachment = findAttachment(this.store, owner);
       if (attachment === undefined) return undefined;
       if (
@@ -135,17 +139,17 @@ export class Books {
       if (!attachments.has(key) && !needed.has(entry)) removeAttachment(this.store, entry);
     }
     // The index is a cache: where it cannot be written each call scans, and leases are taken and released all the same.
-    if (written >= 0) this.#restamp();
+    if (written >= 0) this.#restamp([...attachments.values()].every(({ ifname }) => ifname !== ""));
   }
 
-  #restamp(): void {
+  #restamp(named: boolean): void {
     const { host, dir, index } = this.store;
     // Making it changes the directory's time, so it comes first.
     index.make();
     // In the past by more than the coarsest time stamp of a file system (2 s).
     const [high = 0, low = 0] = host.random(2);
     if (host.futimens(dir, Math.floor(host.realtime()) - 3000 - high * 256 - low) < 0) return;
-    const stamp = { ...this.node, mtimeMs: directoryTime(this.store), swept: this.#swept };
+    const stamp = { ...this.node, mtimeMs: directoryTime(this.store), swept: this.#swept, named };
     if (index.write(stampName, stamp) >= 0) this.#stamp = stamp;
   }
 
@@ -153,7 +157,7 @@ export class Books {
   markSwept(): void {
     if (this.#swept) return;
     this.#swept = true;
-    if (this.#stamp !== undefined) this.#restamp();
+    if (this.#stamp !== undefined) this.#restamp(this.#stamp.named ?? false);
   }
 
   /** Notes that an entry could not be written: the next call has to scan. */

@@ -30,7 +30,6 @@ export const NETLINK_NETFILTER = 12;
 const AF_NETLINK = 16;
 const SOCK_RAW = 3;
 const SOL_NETLINK = 270;
-const NETLINK_CAP_ACK = 10;
 const NETLINK_EXT_ACK = 11;
 const NETLINK_GET_STRICT_CHK = 12;
 const SOL_SOCKET = 1;
@@ -68,6 +67,7 @@ export class Socket {
   /** Waits for the answer to what another thread sends. */
   #underWay: (() => Answer) | undefined;
   #netnsCookie: string | undefined;
+  #isStrict = false;
 
   private constructor(host: Host, fd: number) {
     this.#host = host;
@@ -78,11 +78,8 @@ export class Socket {
   static open(host: Host, netns: number, protocol: number): Socket {
     const fd = ok(host.socket(netns, AF_NETLINK, SOCK_RAW, protocol), "socket", `netlink ${protocol}`);
     const socket = new Socket(host, fd);
-    // Kernels before 4.12 and 4.20 lack these; nothing but the wording of errors and the speed of dumps depends on them.
+    // Kernels before 4.12 lack this; nothing but the wording of errors depends on it.
     host.setsockopt(fd, SOL_NETLINK, NETLINK_EXT_ACK, 1);
-    host.setsockopt(fd, SOL_NETLINK, NETLINK_CAP_ACK, 1);
-    // Only rtnetlink looks at it.
-    if (protocol === NETLINK_ROUTE) host.setsockopt(fd, SOL_NETLINK, NETLINK_GET_STRICT_CHK, 1);
     return socket;
   }
 
@@ -181,6 +178,9 @@ export class Socket {
     absent: readonly number[] = [],
     torn = false,
   ): A[] {
+    // Makes rtnetlink filter by what is asked. Kernels before 4.20 lack it, and tell of all.
+    if (!this.#isStrict) this.#host.setsockopt(this.fd, SOL_NETLINK, NETLINK_GET_STRICT_CHK, 1);
+    this.#isStrict = true;
     for (let tries = 1; ; tries++) {
       const found: A[] = [];
       let interrupted = false;
