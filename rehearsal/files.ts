@@ -126,8 +126,9 @@ export class Files {
       file.at += bytes.length;
       return bytes;
     },
-    write: (fd, bytes) => {
-      if (fd === STDOUT) this.printed += this.#host.decode(bytes);
+    write: (fd, text) => {
+      const bytes = this.#host.encode(text);
+      if (fd === STDOUT) this.printed += text;
       else this.#append(this.#open.get(fd)!, bytes);
       return bytes.length;
     },

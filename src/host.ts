@@ -82,8 +82,8 @@ export interface Host {
   openInNetns(netns: number, path: string, flags: number): number | Errno;
   /** At most `length` bytes; empty at the end of the file. */
   read(fd: number, length: number): Uint8Array | Errno;
-  /** Writes all of `bytes`, or fails. */
-  write(fd: number, bytes: Uint8Array): number | Errno;
+  /** Writes all of a text as UTF-8, or fails; a lone surrogate becomes U+FFFD. Returns the number of bytes. */
+  write(fd: number, text: string): number | Errno;
   close(fd: number): number | Errno;
   fstat(fd: number): Stat | Errno;
   /** `flags`: 0 or AT_SYMLINK_NOFOLLOW. */

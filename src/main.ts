@@ -34,7 +34,7 @@ export default function main(native: Host): number {
 export function runPlugin(host: Host, name: string, plugin: Plugin): number {
   const command = host.getenv("CNI_COMMAND") ?? "";
   if (command === "") {
-    host.write(STDERR, host.encode(about(name)));
+    host.write(STDERR, about(name));
     return 0;
   }
   // VERSION needs nothing, and standard input may never end.
@@ -105,7 +105,7 @@ function fail(host: Host, error: CniError, cniVersion: string): number {
 
 /** Writes to stdout. Where that fails part of it may be out already, so that nothing more may follow: stderr is told. */
 function print(host: Host, text: string): number {
-  const written = host.write(STDOUT, host.encode(text));
+  const written = host.write(STDOUT, text);
   if (written >= 0) return 0;
   warn(host, `cannot write to standard output: ${describeErrno(-written)}`);
   return 1;

@@ -252,8 +252,8 @@ mod tests {
         let cases = [
             ("host.close('3')", "TypeError: argument 1 of close is not an integer of 32 bits"),
             ("host.close(1.5)", "TypeError: argument 1 of close is not an integer of 32 bits"),
-            ("host.write(1)", "TypeError: argument 2 of write is not a Uint8Array"),
-            ("host.write(1, [1])", "TypeError: argument 2 of write is not a Uint8Array"),
+            ("host.send(1)", "TypeError: argument 2 of send is not a Uint8Array"),
+            ("host.send(1, [1])", "TypeError: argument 2 of send is not a Uint8Array"),
             ("host.openat(-100, undefined, 0, 0)", "TypeError: argument 2 of openat is not a string"),
             ("host.read(0, -1)", "TypeError: argument 2 of read is not a size"),
             ("host.poll([1, 'x'], 0)", "TypeError: argument 1 of poll is not an integer of 32 bits"),

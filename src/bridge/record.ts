@@ -56,10 +56,10 @@ function makeDirectories(host: Host, network: string): Errno {
 }
 
 /** Makes the file `key` of a directory, where there is none, and writes to it; the descriptor, to write more to, or the errno. */
-function writeNew(host: Host, directory: number, key: string, bytes: Uint8Array): number | Errno {
+function writeNew(host: Host, directory: number, key: string, text: string): number | Errno {
   const fd = host.openat(directory, key, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600);
   if (fd < 0) return fd;
-  const written = host.write(fd, bytes);
+  const written = host.write(fd, text);
   if (written >= 0) return fd;
   host.close(fd);
   host.unlinkat(directory, key, 0);
@@ -67,14 +67,14 @@ function writeNew(host: Host, directory: number, key: string, bytes: Uint8Array)
 }
 
 /** The same in the directory of a network, which is made where it is missing. */
-function writeIn(host: Host, network: string, key: string, bytes: Uint8Array): number | Errno {
+function writeIn(host: Host, network: string, key: string, text: string): number | Errno {
   let done: number | Errno = 0;
   // Twice again at most: the last attachment's DEL may remove the directory as soon as it is made.
   for (let round = 0; round < 3; round++) {
     const made = round === 0 ? 0 : makeDirectories(host, network);
     if (made < 0) return made;
     const directory = openNetwork(host, network);
-    done = directory < 0 ? directory : writeNew(host, directory, key, bytes);
+    done = directory < 0 ? directory : writeNew(host, directory, key, text);
     if (directory >= 0) host.close(directory);
     if (done !== -ENOENT) break;
   }
@@ -99,7 +99,7 @@ export class RecordFile {
 
   /** Begins a record; undefined where there is one. Where /run cannot be written the attachment goes on without: a warning. */
   static begin(host: Host, record: AttachmentRecord): RecordFile | undefined {
-    const fd = writeIn(host, record.network, record.key, host.encode(formatBegin(record)));
+    const fd = writeIn(host, record.network, record.key, formatBegin(record));
     return fd === -EEXIST ? undefined : new RecordFile(host, record, fd);
   }
 
@@ -113,7 +113,7 @@ export class RecordFile {
   /** Adds what IPAM assigned. */
   assign(assigned: Assigned): void {
     if (this.#fd < 0) return;
-    const written = this.#host.write(this.#fd, this.#host.encode(formatAssigned(assigned)));
+    const written = this.#host.write(this.#fd, formatAssigned(assigned));
     this.#host.close(this.#fd);
     if (written >= 0) return;
     this.#refused(written);

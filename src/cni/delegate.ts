@@ -35,7 +35,7 @@ const STDERR = 2;
 export function delegate(host: Host, request: Request, type: string, verb: Verb): string {
   const path = findPlugin(host, request, type, verb);
   const ended = spawn(host, request, path, verb);
-  if (ended.stderr.length > 0) host.write(STDERR, ended.stderr);
+  if (ended.stderr.length > 0) host.write(STDERR, host.decode(ended.stderr));
   const stdout = host.decode(ended.stdout);
   if (ended.status === 0) return stdout;
   throw readFailure(stdout, host.decode(ended.stderr), ended, `${path} ${verb}`, verb);

@@ -7,5 +7,5 @@ const STDERR = 2;
 
 /** Writes one line to stderr. A failure to do so changes nothing: there is nowhere left to tell it. */
 export function warn(host: Host, text: string): void {
-  host.write(STDERR, host.encode(`cni-bridge: ${text}\n`));
+  host.write(STDERR, `cni-bridge: ${text}\n`);
 }

@@ -30,7 +30,7 @@ export function readSmallFile(
 export function writeSmallFile(host: Host, dirfd: number, path: string, flags: number, text: string): void {
   const fd = ok(host.openat(dirfd, path, flags, 0o600), "open", path);
   try {
-    ok(host.write(fd, host.encode(text)), "write", path);
+    ok(host.write(fd, text), "write", path);
   } finally {
     host.close(fd);
   }

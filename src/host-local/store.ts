@@ -173,7 +173,7 @@ export function prepareLease({ host, index }: Store, aside: string, text: string
   }
   ok(fd, "create", path);
   try {
-    ok(host.write(fd, host.encode(text)), "write", path);
+    ok(host.write(fd, text), "write", path);
     const { ino, mtimeMs } = ok(host.fstat(fd), "stat", path);
     return { text, ino, mtimeMs };
   } finally {

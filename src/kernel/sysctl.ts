@@ -36,7 +36,7 @@ function writeSysctl(session: Session, { where, key, value }: SysctlStep): numbe
   const { host } = session;
   const fd = host.openInNetns(session.netns(where), `/proc/sys/${key}`, O_WRONLY);
   if (fd < 0) return -fd;
-  const written = host.write(fd, host.encode(value));
+  const written = host.write(fd, value);
   host.close(fd);
   return written < 0 ? -written : 0;
 }

@@ -99,6 +99,6 @@ function refusePluginCall(host: Host): number {
     "CNI_COMMAND is set, but this executable is not called by a plugin's name: use bridge or host-local",
     `it was called as ${host.argv[0]}; install it under both names (hard or symbolic links), and name them in "type"`,
   );
-  host.write(STDOUT, host.encode(formatError(error, newestVersion)));
+  host.write(STDOUT, formatError(error, newestVersion));
   return 1;
 }

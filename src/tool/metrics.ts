@@ -187,7 +187,7 @@ function writeFile(host: Host, path: string, text: string): void {
   const temporary = `${path}.${host.getpid()}.tmp`;
   const flags = O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW;
   const fd = ok(host.openat(AT_FDCWD, temporary, flags, 0o644), "create", temporary);
-  const written = host.write(fd, host.encode(text));
+  const written = host.write(fd, text);
   host.close(fd);
   const done = written < 0 ? written : host.renameat(AT_FDCWD, temporary, AT_FDCWD, path);
   if (done < 0) host.unlinkat(AT_FDCWD, temporary, 0);

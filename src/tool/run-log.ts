@@ -29,7 +29,7 @@ export function traceIfAsked(host: Host): Host {
     return host;
   }
   const pid = host.getpid();
-  return traced(host, (line) => host.write(fd, host.encode(`${JSON.stringify({ pid, ...line })}\n`)));
+  return traced(host, (line) => host.write(fd, `${JSON.stringify({ pid, ...line })}\n`));
 }
 
 function rounded(ms: number): number {
@@ -54,9 +54,9 @@ export class RunLog {
     this.#plugin = plugin;
     this.#began = host.monotonic();
     this.#phaseBegan = this.#began;
-    const write = (fd: number, bytes: Uint8Array) => {
-      if (fd === STDERR) this.#warnings.push(host.decode(bytes).trim());
-      return host.write(fd, bytes);
+    const write = (fd: number, text: string) => {
+      if (fd === STDERR) this.#warnings.push(text.trim());
+      return host.write(fd, text);
     };
     this.host = Object.create(host, { write: { value: write } }) as Host;
   }
@@ -105,7 +105,7 @@ export class RunLog {
     };
     const fd = openToAppend(host, this.#path);
     // One write, so that lines of calls at the same time do not mix (O_APPEND).
-    const written = fd < 0 ? fd : host.write(fd, host.encode(`${JSON.stringify(line)}\n`));
+    const written = fd < 0 ? fd : host.write(fd, `${JSON.stringify(line)}\n`);
     if (fd >= 0) host.close(fd);
     if (written < 0) warn(host, `cannot log to ${this.#path}: ${describeErrno(-written)}`);
   }

@@ -8,7 +8,7 @@ const STDERR = 2;
 
 /** Writes to stdout; the exit status: 1 where that failed (a full disk, a closed pipe). */
 export function print(host: Host, text: string): number {
-  return host.write(STDOUT, host.encode(text)) < 0 ? 1 : 0;
+  return host.write(STDOUT, text) < 0 ? 1 : 0;
 }
 
 /** A document for programs: JSON, indented by two, and a newline. */
@@ -18,7 +18,7 @@ export function printJson(host: Host, value: unknown): number {
 
 /** One sentence to stderr. */
 export function complain(host: Host, sentence: string): void {
-  host.write(STDERR, host.encode(`cni-bridge: ${sentence}\n`));
+  host.write(STDERR, `cni-bridge: ${sentence}\n`);
 }
 
 /** Whether a stream leads to a terminal, by the name of what it is open on: pts(4), console(4), ttyS(4). */
@@ -60,11 +60,11 @@ export class Progress {
     this.#next = now + 100;
     this.#written = true;
     const text = `cni-bridge: ${this.#what}: ${done} of ${total}`;
-    this.#host.write(STDERR, this.#host.encode(this.#shown ? `\r${text}\x1b[K` : `${text}\n`));
+    this.#host.write(STDERR, this.#shown ? `\r${text}\x1b[K` : `${text}\n`);
   }
 
   /** Clears the line. */
   end(): void {
-    if (this.#written && this.#shown) this.#host.write(STDERR, this.#host.encode("\r\x1b[K"));
+    if (this.#written && this.#shown) this.#host.write(STDERR, "\r\x1b[K");
   }
 }

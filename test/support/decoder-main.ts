@@ -29,6 +29,6 @@ export default function main(host: Host): number {
     rounds,
   );
   const { values, refusals, checksum } = attack;
-  host.write(1, host.encode(JSON.stringify({ values, refusals, checksum })));
+  host.write(1, JSON.stringify({ values, refusals, checksum }));
   return 0;
 }

@@ -282,9 +282,10 @@ export class FakeHost implements Host {
     return bytes;
   }
 
-  write(fd: number, bytes: Uint8Array): number | Errno {
-    if (fd === 1) this.stdout += this.decode(bytes);
-    else if (fd === 2) this.stderr += this.decode(bytes);
+  write(fd: number, text: string): number | Errno {
+    const bytes = this.encode(text);
+    if (fd === 1) this.stdout += text;
+    else if (fd === 2) this.stderr += text;
     else {
       const node = this.#open.get(fd)?.node;
       if (node?.kind !== "file") return -EBADF;

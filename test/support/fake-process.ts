@@ -67,13 +67,12 @@ export function fakeProcess(options: FakeProcessOptions = {}): FakeProcess {
       offset += chunk.length;
       return chunk;
     },
-    write(fd: number, bytes: Uint8Array) {
-      const text = fake.decode(bytes);
+    write(fd: number, text: string) {
       if (fd === 2) fake.stderr += text;
       else if (fd !== 1) throw new Error(`write to descriptor ${fd}`);
       else if (options.stdoutFails !== undefined) return options.stdoutFails;
       else fake.stdout += text;
-      return bytes.length;
+      return text.length;
     },
     fstatat(_dirfd: number, path: string) {
       const program = programs[path];

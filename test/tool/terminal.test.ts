@@ -9,11 +9,10 @@ function fakeTerminal(targets: Readonly<Record<number, string>>, env: Readonly<R
     getenv: (name: string) => env[name],
     readlinkat: (_: number, path: string) => targets[Number(path.slice(path.lastIndexOf("/") + 1))] ?? -2,
     monotonic: () => fake.now,
-    encode: (text: string) => new TextEncoder().encode(text),
-    write(fd: number, bytes: Uint8Array) {
+    write(fd: number, text: string) {
       expect(fd).toBe(2);
-      fake.stderr += new TextDecoder().decode(bytes);
-      return bytes.length;
+      fake.stderr += text;
+      return text.length;
     },
   };
   return fake as typeof fake & Host;
