@@ -263,7 +263,11 @@ describe.each(seedsOf(SEEDS))("seed %i", (seed) => {
         if (path === "" || random(2) === 0) continue;
         const isEntry = path.includes("/.cni-bridge/");
         const text = node.sh(isEntry ? `readlink ${path}` : `cat ${path}`).trim();
-        const bad = mutateJson(random, JSON.parse(text));
+        // A record is two lines, each of them JSON.
+        const lines = text.split("\n");
+        const at = random(lines.length);
+        lines[at] = mutateJson(random, JSON.parse(lines[at]!));
+        const bad = lines.join("\n");
         if (!isEntry) node.must("tee", [path], { input: bad });
         else if (Buffer.byteLength(bad) < 4000) node.must("ln", ["-sfn", "--", bad || "x", path]);
       }
