@@ -35,10 +35,11 @@ const STDERR = 2;
 export function delegate(host: Host, request: Request, type: string, verb: Verb): string {
   const path = findPlugin(host, request, type, verb);
   const ended = spawn(host, request, path, verb);
-  if (ended.stderr.length > 0) host.write(STDERR, host.decode(ended.stderr));
+  const stderr = host.decode(ended.stderr);
+  if (stderr !== "") host.write(STDERR, stderr);
   const stdout = host.decode(ended.stdout);
   if (ended.status === 0) return stdout;
-  throw readFailure(stdout, host.decode(ended.stderr), ended, `${path} ${verb}`, verb);
+  throw readFailure(stdout, stderr, ended, `${path} ${verb}`, verb);
 }
 
 /** The first regular file of that name in CNI_PATH, executable or not, as libcni's FindInPath. */
