@@ -40,10 +40,7 @@ pub fn start(bytecode: &[u8]) -> Started {
         match evaluate(&ctx, bytecode) {
             Ok(main) => {
                 // SAFETY: as above.
-                unsafe {
-                    properties::make_all(context, ctx.globals().as_raw());
-                    properties::make_all(context, host);
-                }
+                unsafe { properties::make_all(context, &[ctx.globals().as_raw(), host]) };
                 Started { context, main, host }
             }
             // SAFETY: as above.

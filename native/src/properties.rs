@@ -5,12 +5,12 @@ use rquickjs::qjs;
 use std::mem::MaybeUninit;
 use std::ptr;
 
-/// Reads every property of `root`, and of all objects that it leads to.
+/// Reads every property of `roots`, and of all objects that they lead to.
 ///
 /// # Safety
-/// `context` is live and entered, and `root` an object of its own.
-pub unsafe fn make_all(context: *mut qjs::JSContext, root: qjs::JSValue) {
-    let mut objects = vec![root];
+/// `context` is live and entered, and `roots` objects of its own.
+pub unsafe fn make_all(context: *mut qjs::JSContext, roots: &[qjs::JSValue]) {
+    let mut objects = roots.to_vec();
     let mut next = 0;
     while let Some(&object) = objects.get(next) {
         next += 1;
